@@ -1,0 +1,1 @@
+"""bxbackup reads and restores backups in the Bitrix archive format."""
