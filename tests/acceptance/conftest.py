@@ -1,0 +1,182 @@
+"""Fixtures of the acceptance suites. They read any inventory; nothing here knows the lab."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+from boxlift.verify.browser import Browser
+from boxlift.verify.inventory import Inventory
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The inventory comes with testinfra's own option --ansible-inventory."""
+    parser.addoption(
+        "--target",
+        choices=["production", "preproduction"],
+        default="production",
+        help="environment to look at",
+    )
+    parser.addoption("--release", default=None, help="release to look at; default: the newest restored one")
+
+
+@pytest.fixture(scope="session")
+def inventory(pytestconfig: pytest.Config) -> Inventory:
+    path = pytestconfig.getoption("--ansible-inventory")
+    if not path:
+        raise pytest.UsageError("name the inventory: --ansible-inventory=PATH")
+    return Inventory(Path(path))
+
+
+@pytest.fixture(scope="session")
+def target(pytestconfig: pytest.Config) -> str:
+    return str(pytestconfig.getoption("--target"))
+
+
+HostOf = Callable[[str], Host]
+
+
+@pytest.fixture(scope="session")
+def host_of(inventory: Inventory, target: str) -> HostOf:
+    """The first host of a group in the target environment."""
+
+    def find(group: str) -> Host:
+        names = inventory.names(f"{group}:&{target}")
+        if not names:
+            raise LookupError(f"the inventory has no host in {group}:&{target}")
+        return inventory.connect(names[0])
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def portal(host_of: HostOf) -> Host:
+    return host_of("portal")
+
+
+@pytest.fixture(scope="session")
+def database(host_of: HostOf) -> Host:
+    return host_of("database")
+
+
+@pytest.fixture(scope="session")
+def push(host_of: HostOf) -> Host:
+    return host_of("push")
+
+
+@pytest.fixture(scope="session")
+def portal_name(inventory: Inventory, target: str) -> str:
+    return inventory.names(f"portal:&{target}")[0]
+
+
+Setting = Callable[..., object]
+
+
+@pytest.fixture(scope="session")
+def setting(inventory: Inventory, portal_name: str) -> Setting:
+    """Value of an inventory variable, as the portal's host has it."""
+
+    def value(name: str, default: object = ...) -> object:
+        return inventory.setting(portal_name, name, default)
+
+    return value
+
+
+@dataclass(frozen=True)
+class Database:
+    """Queries as the database administrator, over the server's own socket."""
+
+    host: Host
+    name: str
+
+    def rows(self, statement: str) -> list[list[str]]:
+        """Rows of a query, columns as text; NULL is the text ``NULL``."""
+        output: str = self.host.check_output(
+            "mariadb --default-character-set=utf8mb4 --batch --skip-column-names --raw %s --execute %s",
+            self.name,
+            statement,
+        )
+        return [line.split("\t") for line in output.splitlines()]
+
+    def value(self, statement: str) -> str:
+        """The only value of a query.
+
+        Raises:
+            LookupError: the query gave no row.
+        """
+        rows = self.rows(statement)
+        if not rows:
+            raise LookupError(f"no row: {statement}")
+        return rows[0][0]
+
+    def tables(self) -> set[str]:
+        return {row[0] for row in self.rows("SHOW TABLES")}
+
+
+@pytest.fixture(scope="session")
+def server_database(database: Host) -> Database:
+    """The server's own system database, for questions about the server."""
+    return Database(database, "mysql")
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of a portal: its folder, its restore's state folder, its database."""
+
+    name: str
+    root: str
+    state: str
+    database: Database
+
+
+@pytest.fixture(scope="session")
+def active_release(portal: Host, database: Host) -> Release:
+    root: str = portal.check_output("readlink -f /srv/portal/current")
+    return _release(Path(root).name, database)
+
+
+@pytest.fixture(scope="session")
+def restored_release(pytestconfig: pytest.Config, portal: Host, database: Host) -> Release:
+    """The release named by --release, or the one whose restore wrote its state last."""
+    name = pytestconfig.getoption("--release")
+    if name is None:
+        newest = portal.check_output("ls -1td /srv/portal/restores/*/ | head -n 1")
+        name = Path(newest).name
+    return _release(str(name), database)
+
+
+def _release(name: str, database: Host) -> Release:
+    return Release(
+        name=name,
+        root=f"/srv/portal/releases/{name}",
+        state=f"/srv/portal/restores/{name}",
+        database=Database(database, f"portal_{name.replace('-', '_')}"),
+    )
+
+
+@pytest.fixture
+async def browser(inventory: Inventory, portal_name: str, setting: Setting) -> AsyncIterator[Browser]:
+    """A web client of the target portal, without a session."""
+    ca_file = setting("acceptance_ca_file", None)
+    user = setting("web_basic_auth_user", None)
+    async with Browser(
+        domain=str(setting("portal_domain")),
+        address=inventory.address(portal_name),
+        ca_file=Path(str(ca_file)) if ca_file else None,
+        credentials=(str(user), str(setting("vault_web_basic_auth_password"))) if user else None,
+    ) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def baseline(portal: Host, restored_release: Release) -> dict[str, object]:
+    """What the restore wrote about the dump before any code of the portal ran."""
+    content = json.loads(portal.file(f"{restored_release.state}/baseline.json").content_string)
+    if not isinstance(content, dict):
+        raise TypeError("baseline.json holds no object")
+    return content

@@ -1,0 +1,51 @@
+"""Services run, come back after a restart, and listen only where they should."""
+
+import json
+import socket
+
+import pytest
+
+CLOSED_FROM_OUTSIDE = [3306, 6379, 6380, 8010, 8015, 8895, 9010, 9011, 9000]
+
+
+@pytest.mark.parametrize("name", ["nginx", "mariadb", "nftables"])
+def test_service_runs_and_is_enabled(portal, name: str) -> None:
+    service = portal.service(name)
+    assert service.is_running
+    assert service.is_enabled
+
+
+def test_nothing_failed(portal) -> None:
+    assert portal.check_output("systemctl --failed --no-legend --plain") == ""
+
+
+def test_push_instances_run(push) -> None:
+    units = json.loads(
+        push.check_output("systemctl list-units 'push-server*' --type=service --output=json --no-pager")
+    )
+    assert units
+    assert {unit["sub"] for unit in units} == {"running"}
+
+
+@pytest.mark.parametrize("port", [80, 443])
+def test_port_is_open(inventory, portal_name: str, port: int) -> None:
+    with socket.create_connection((inventory.address(portal_name), port), timeout=5):
+        pass
+
+
+@pytest.mark.parametrize("port", CLOSED_FROM_OUTSIDE)
+def test_port_is_closed_from_outside(inventory, portal_name: str, port: int) -> None:
+    with socket.socket() as connection:
+        connection.settimeout(2)
+        assert connection.connect_ex((inventory.address(portal_name), port)) != 0
+
+
+def test_sessions_and_push_have_instances_of_their_own(portal) -> None:
+    policies = {}
+    for unit in portal.check_output(
+        "systemctl list-units 'redis-server*' --type=service --state=running --plain --no-legend"
+    ).splitlines():
+        name = unit.split()[0]
+        pid = portal.check_output("systemctl show --property MainPID --value %s", name)
+        policies[name] = portal.check_output("tr '\\0' ' ' < /proc/%s/cmdline", pid)
+    assert len(policies) >= 2
