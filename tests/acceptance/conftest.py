@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from testinfra.host import Host
 
 from boxlift.verify.browser import Browser
-from boxlift.verify.inventory import Inventory
+from boxlift.verify.inventory import Inventory, Setting
+from boxlift.verify.release import Database, Release
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -74,9 +74,6 @@ def portal_name(inventory: Inventory, target: str) -> str:
     return inventory.names(f"portal:&{target}")[0]
 
 
-Setting = Callable[..., object]
-
-
 @pytest.fixture(scope="session")
 def setting(inventory: Inventory, portal_name: str) -> Setting:
     """Value of an inventory variable, as the portal's host has it."""
@@ -87,57 +84,16 @@ def setting(inventory: Inventory, portal_name: str) -> Setting:
     return value
 
 
-@dataclass(frozen=True)
-class Database:
-    """Queries as the database administrator, over the server's own socket."""
-
-    host: Host
-    name: str
-
-    def rows(self, statement: str) -> list[list[str]]:
-        """Rows of a query, columns as text; NULL is the text ``NULL``."""
-        output: str = self.host.check_output(
-            "mariadb --default-character-set=utf8mb4 --batch --skip-column-names --raw %s --execute %s",
-            self.name,
-            statement,
-        )
-        return [line.split("\t") for line in output.splitlines()]
-
-    def value(self, statement: str) -> str:
-        """The only value of a query.
-
-        Raises:
-            LookupError: the query gave no row.
-        """
-        rows = self.rows(statement)
-        if not rows:
-            raise LookupError(f"no row: {statement}")
-        return rows[0][0]
-
-    def tables(self) -> set[str]:
-        return {row[0] for row in self.rows("SHOW TABLES")}
-
-
 @pytest.fixture(scope="session")
 def server_database(database: Host) -> Database:
     """The server's own system database, for questions about the server."""
     return Database(database, "mysql")
 
 
-@dataclass(frozen=True)
-class Release:
-    """One release of a portal: its folder, its restore's state folder, its database."""
-
-    name: str
-    root: str
-    state: str
-    database: Database
-
-
 @pytest.fixture(scope="session")
 def active_release(portal: Host, database: Host) -> Release:
     root: str = portal.check_output("readlink -f /srv/portal/current")
-    return _release(Path(root).name, database)
+    return Release.on(database, Path(root).name)
 
 
 @pytest.fixture(scope="session")
@@ -147,16 +103,7 @@ def restored_release(pytestconfig: pytest.Config, portal: Host, database: Host) 
     if name is None:
         newest = portal.check_output("ls -1td /srv/portal/restores/*/ | head -n 1")
         name = Path(newest).name
-    return _release(str(name), database)
-
-
-def _release(name: str, database: Host) -> Release:
-    return Release(
-        name=name,
-        root=f"/srv/portal/releases/{name}",
-        state=f"/srv/portal/restores/{name}",
-        database=Database(database, f"portal_{name.replace('-', '_')}"),
-    )
+    return Release.on(database, str(name))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import testinfra
@@ -13,6 +13,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 from ansible.vars.manager import VariableManager
 from testinfra.host import Host
+
+Setting = Callable[..., object]
+"""Looks up one variable of a host: name, then a default for where it is undefined."""
 
 
 class UndefinedSettingError(LookupError):

@@ -1,13 +1,18 @@
-"""One time zone for host, PHP and database, and clocks that agree (portal_runtime A4: at most a second apart)."""
+"""One time zone for host, PHP and database, and clocks that agree (portal_runtime A4)."""
+
+from testinfra.host import Host
+
+from boxlift.verify.inventory import Setting
+from boxlift.verify.release import Database
 
 
-def test_time_zone_is_one(portal, server_database, setting) -> None:
+def test_time_zone_is_one(portal: Host, server_database: Database, setting: Setting) -> None:
     zone = str(setting("portal_timezone"))
     assert portal.check_output("timedatectl show --property Timezone --value") == zone
     assert portal.check_output("php -r %s", "echo date_default_timezone_get();") == zone
 
 
-def test_database_session_has_the_offset_of_the_host(portal, server_database) -> None:
+def test_database_session_has_the_offset_of_the_host(portal: Host, server_database: Database) -> None:
     offset = portal.check_output("date +%%:z")
     seconds = server_database.value("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())")
     sign = -1 if offset.startswith("-") else 1
@@ -15,7 +20,7 @@ def test_database_session_has_the_offset_of_the_host(portal, server_database) ->
     assert int(seconds) == sign * (int(hours) * 3600 + int(minutes) * 60)
 
 
-def test_clocks_agree(portal, server_database) -> None:
+def test_clocks_agree(portal: Host, server_database: Database) -> None:
     host = float(portal.check_output("date +%%s.%%N"))
     database = float(server_database.value("SELECT UNIX_TIMESTAMP(NOW(3))"))
     assert abs(host - database) <= 2

@@ -2,6 +2,9 @@
 
 import pytest
 
+from boxlift.verify.inventory import Setting
+from boxlift.verify.release import Database
+
 SETTINGS = {
     "sql_mode": "",
     "innodb_strict_mode": "OFF",
@@ -13,22 +16,22 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(("name", "expected"), SETTINGS.items())
-def test_setting(server_database, name: str, expected: str) -> None:
+def test_setting(server_database: Database, name: str, expected: str) -> None:
     rows = server_database.rows(f"SHOW GLOBAL VARIABLES LIKE '{name}'")
     assert rows == [[name, expected]]
 
 
-def test_collation_is_the_chosen_one(server_database, setting) -> None:
+def test_collation_is_the_chosen_one(server_database: Database, setting: Setting) -> None:
     value = server_database.value("SELECT @@GLOBAL.collation_server")
     assert value == setting("portal_database_collation")
 
 
-def test_widest_row_fits_a_packet(server_database) -> None:
+def test_widest_row_fits_a_packet(server_database: Database) -> None:
     # The vendor's writer closes a statement past 1 000 000 bytes plus one row (backup_format 5.5).
     assert int(server_database.value("SELECT @@GLOBAL.max_allowed_packet")) >= 16 * 1024 * 1024
 
 
-def test_accounts_reach_only_databases_of_the_portal(server_database) -> None:
+def test_accounts_reach_only_databases_of_the_portal(server_database: Database) -> None:
     accounts = server_database.rows("SELECT User, Host FROM mysql.user WHERE User IN ('portal', 'bxbackup')")
     assert sorted(accounts) == [["bxbackup", "localhost"], ["portal", "localhost"]]
     for user, host in accounts:
@@ -37,7 +40,7 @@ def test_accounts_reach_only_databases_of_the_portal(server_database) -> None:
             assert grant.startswith(("GRANT USAGE ON *.*", "GRANT ALL PRIVILEGES ON `portal\\_%`.*")), grant
 
 
-def test_no_account_without_a_password(server_database) -> None:
+def test_no_account_without_a_password(server_database: Database) -> None:
     rows = server_database.rows(
         "SELECT User, Host FROM mysql.global_priv"
         " WHERE JSON_VALUE(Priv, '$.plugin') IN ('mysql_native_password', '')"

@@ -1,8 +1,10 @@
 """PHP as the product's installer and its system check want it (portal_runtime A2, A3)."""
 
 import json
+from typing import Any
 
 import pytest
+from testinfra.host import Host
 
 REQUIRED_EXTENSIONS = {
     "mysqli", "mbstring", "openssl", "hash", "session", "zlib", "gd", "xml", "pcre", "json", "dom", "zip",
@@ -23,20 +25,21 @@ SETTINGS = {
 
 
 @pytest.fixture(scope="module")
-def php(portal) -> dict[str, object]:
+def php(portal: Host) -> dict[str, Any]:
     program = (
         "echo json_encode(['extensions' => get_loaded_extensions(), 'settings' => ini_get_all(null, false)]);"
     )
-    return json.loads(portal.check_output("runuser -u portal -- php -r %s", program))
+    facts: dict[str, Any] = json.loads(portal.check_output("runuser -u portal -- php -r %s", program))
+    return facts
 
 
-def test_extensions(php) -> None:
+def test_extensions(php: dict[str, Any]) -> None:
     loaded = {name.lower() for name in php["extensions"]}
     assert REQUIRED_EXTENSIONS - loaded == set()
 
 
 @pytest.mark.parametrize(("name", "expected"), SETTINGS.items())
-def test_setting(php, name: str, expected: str) -> None:
+def test_setting(php: dict[str, Any], name: str, expected: str) -> None:
     actual = str(php["settings"][name] or "")
     if name == "max_input_vars":
         assert int(actual) >= int(expected)
@@ -44,7 +47,7 @@ def test_setting(php, name: str, expected: str) -> None:
         assert actual.lower() in {expected.lower(), {"1": "on", "0": "", "": ""}.get(expected, expected)}
 
 
-def test_pool_runs_as_the_portal_user(portal) -> None:
+def test_pool_runs_as_the_portal_user(portal: Host) -> None:
     users = {
         line.strip() for line in portal.check_output("ps -C php-fpm8.2,php-fpm8.4 -o user= | sort -u").split()
     }

@@ -3,19 +3,21 @@
 import asyncio
 
 import pytest
+from testinfra.host import Host
 
-from boxlift.verify.browser import receive_text
+from boxlift.verify.browser import Browser, receive_text
 from boxlift.verify.channel import messages, new_channel_id, sign
+from boxlift.verify.inventory import Setting
 
 CLOSED_BY_SIGNATURE = 4010
 
 
 @pytest.fixture
-def key(setting) -> str:
+def key(setting: Setting) -> str:
     return str(setting("vault_push_signature_key"))
 
 
-async def test_message_reaches_the_subscriber(browser, push, key: str) -> None:
+async def test_message_reaches_the_subscriber(browser: Browser, push: Host, key: str) -> None:
     channel = new_channel_id()
     async with browser.subscribe(f"/bitrix/subws/?CHANNEL_ID={sign(channel, key)}") as subscription:
         status = await asyncio.to_thread(
@@ -30,7 +32,7 @@ async def test_message_reaches_the_subscriber(browser, push, key: str) -> None:
     assert messages(text)[0]["text"] == {"probe": "boxlift"}
 
 
-async def test_wrong_signature_is_closed(browser, key: str) -> None:
+async def test_wrong_signature_is_closed(browser: Browser, key: str) -> None:
     channel = new_channel_id()
     async with browser.subscribe(f"/bitrix/subws/?CHANNEL_ID={sign(channel, key + 'x')}") as subscription:
         text = await receive_text(subscription, 10)
@@ -38,6 +40,6 @@ async def test_wrong_signature_is_closed(browser, key: str) -> None:
         assert subscription.close_code == CLOSED_BY_SIGNATURE
 
 
-async def test_publishing_is_closed_from_outside(browser) -> None:
+async def test_publishing_is_closed_from_outside(browser: Browser) -> None:
     page = await browser.post(f"/bitrix/pub/?CHANNEL_ID={new_channel_id()}", {"probe": "boxlift"})
     assert page.status in {403, 404}

@@ -4,22 +4,25 @@ import json
 import socket
 
 import pytest
+from testinfra.host import Host
+
+from boxlift.verify.inventory import Inventory
 
 CLOSED_FROM_OUTSIDE = [3306, 6379, 6380, 8010, 8015, 8895, 9010, 9011, 9000]
 
 
 @pytest.mark.parametrize("name", ["nginx", "mariadb", "nftables"])
-def test_service_runs_and_is_enabled(portal, name: str) -> None:
+def test_service_runs_and_is_enabled(portal: Host, name: str) -> None:
     service = portal.service(name)
     assert service.is_running
     assert service.is_enabled
 
 
-def test_nothing_failed(portal) -> None:
+def test_nothing_failed(portal: Host) -> None:
     assert portal.check_output("systemctl --failed --no-legend --plain") == ""
 
 
-def test_push_instances_run(push) -> None:
+def test_push_instances_run(push: Host) -> None:
     units = json.loads(
         push.check_output("systemctl list-units 'push-server*' --type=service --output=json --no-pager")
     )
@@ -28,19 +31,19 @@ def test_push_instances_run(push) -> None:
 
 
 @pytest.mark.parametrize("port", [80, 443])
-def test_port_is_open(inventory, portal_name: str, port: int) -> None:
+def test_port_is_open(inventory: Inventory, portal_name: str, port: int) -> None:
     with socket.create_connection((inventory.address(portal_name), port), timeout=5):
         pass
 
 
 @pytest.mark.parametrize("port", CLOSED_FROM_OUTSIDE)
-def test_port_is_closed_from_outside(inventory, portal_name: str, port: int) -> None:
+def test_port_is_closed_from_outside(inventory: Inventory, portal_name: str, port: int) -> None:
     with socket.socket() as connection:
         connection.settimeout(2)
         assert connection.connect_ex((inventory.address(portal_name), port)) != 0
 
 
-def test_sessions_and_push_have_instances_of_their_own(portal) -> None:
+def test_sessions_and_push_have_instances_of_their_own(portal: Host) -> None:
     policies = {}
     for unit in portal.check_output(
         "systemctl list-units 'redis-server*' --type=service --state=running --plain --no-legend"

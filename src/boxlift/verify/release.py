@@ -1,0 +1,58 @@
+"""A release of the portal on its hosts: folder, restore state, database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from testinfra.host import Host
+
+
+@dataclass(frozen=True)
+class Database:
+    """Queries as the database administrator, over the server's own socket."""
+
+    host: Host
+    name: str
+
+    def rows(self, statement: str) -> list[list[str]]:
+        """Rows of a query, columns as text; NULL is the text ``NULL``."""
+        output: str = self.host.check_output(
+            "mariadb --default-character-set=utf8mb4 --batch --skip-column-names --raw %s --execute %s",
+            self.name,
+            statement,
+        )
+        return [line.split("\t") for line in output.splitlines()]
+
+    def value(self, statement: str) -> str:
+        """The only value of a query.
+
+        Raises:
+            LookupError: the query gave no row.
+        """
+        rows = self.rows(statement)
+        if not rows:
+            raise LookupError(f"no row: {statement}")
+        return rows[0][0]
+
+    def tables(self) -> set[str]:
+        return {row[0] for row in self.rows("SHOW TABLES")}
+
+
+@dataclass(frozen=True)
+class Release:
+    """One release of a portal: its folder, its restore's state folder, its database."""
+
+    name: str
+    root: str
+    state: str
+    database: Database
+
+    @classmethod
+    def on(cls, database: Host, name: str) -> Release:
+        """The release of that name, its database on the given server."""
+        return cls(
+            name=name,
+            root=f"/srv/portal/releases/{name}",
+            state=f"/srv/portal/restores/{name}",
+            database=Database(database, f"portal_{name.replace('-', '_')}"),
+        )
