@@ -1,0 +1,85 @@
+"""Every table of the backup stands in the release's database, row for row."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from testinfra.host import Host
+
+from boxlift.verify.inventory import Setting
+from boxlift.verify.release import Release
+
+DIGEST = """
+set -eu
+while IFS="$(printf '\\t')" read -r table order; do
+  digest=$(mariadb --default-character-set=utf8mb4 -N -B "$1" \
+    -e "SET time_zone='+00:00'; SELECT * FROM \\`$table\\` ${order:+ORDER BY $order}" | md5sum | cut -c1-32)
+  printf '%s\\t%s\\n' "$table" "$digest"
+done <<'TABLES'
+"""
+
+
+@pytest.fixture(scope="module")
+def expected_tables(setting: Setting) -> dict[str, dict[str, Any]]:
+    path = setting("acceptance_manifest", None)
+    if path is None:
+        pytest.skip("the inventory names no acceptance_manifest")
+    tables: dict[str, dict[str, Any]] = json.loads(Path(str(path)).read_text())["tables"]
+    return {name: table["after_import"] for name, table in tables.items()}
+
+
+def test_every_table_equals_the_manifest(
+    database: Host, restored_release: Release, expected_tables: dict[str, dict[str, Any]]
+) -> None:
+    listing = "".join(f"{name}\t{table['order_by'] or ''}\n" for name, table in expected_tables.items())
+    output = database.check_output(
+        "sh -c %s sh %s", DIGEST + listing + "TABLES\n", restored_release.database.name
+    )
+    digests = dict(line.split("\t") for line in output.splitlines())
+    wrong = {name for name, table in expected_tables.items() if digests.get(name) != table["tsv_md5"]}
+    assert wrong == set()
+
+
+def test_row_counts_equal_the_baseline(restored_release: Release, baseline: dict[str, Any]) -> None:
+    counts = baseline["rows"]
+    query = " UNION ALL ".join(f"SELECT '{name}', COUNT(*) FROM `{name}`" for name in counts)
+    actual = {name: int(count) for name, count in restored_release.database.rows(query)}
+    assert actual == counts
+
+
+def test_next_ids_equal_the_baseline(restored_release: Release, baseline: dict[str, Any]) -> None:
+    actual = dict(
+        restored_release.database.rows(
+            "SELECT table_name, auto_increment FROM information_schema.tables"
+            f" WHERE table_schema = '{restored_release.database.name}' AND auto_increment IS NOT NULL"
+        )
+    )
+    for name, ids in baseline["ids"].items():
+        assert int(actual[name]) == ids["auto_increment"], name
+
+
+def test_one_collation(restored_release: Release, setting: Setting) -> None:
+    rows = restored_release.database.rows(
+        "SELECT collation_name, COUNT(*) FROM information_schema.columns"
+        f" WHERE table_schema = '{restored_release.database.name}' AND collation_name LIKE 'utf8%'"
+        " AND collation_name NOT LIKE '%\\_bin' GROUP BY 1"
+    )
+    assert {row[0] for row in rows} == {setting("portal_database_collation")}
+
+
+def test_views_work(restored_release: Release) -> None:
+    views = restored_release.database.rows(
+        "SELECT table_name FROM information_schema.views"
+        f" WHERE table_schema = '{restored_release.database.name}'"
+    )
+    for (name,) in views:
+        assert int(restored_release.database.value(f"SELECT COUNT(*) FROM `{name}`")) >= 0
+
+
+def test_restore_is_done(portal: Host, restored_release: Release) -> None:
+    status = json.loads(portal.file(f"{restored_release.state}/status.json").content_string)
+    assert status["state"] == "done"
+    assert status["exit"] == 0
+    assert status["parts"]["unpacked"] == status["parts"]["total"]
+    assert status["tables"]["loaded"] == status["tables"]["total"]
