@@ -1,0 +1,1 @@
+"""The embedded lab: systemd hosts in Podman containers and a synthetic outside world."""

@@ -1,0 +1,90 @@
+"""`boxlift lab up|down|status|demo`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from boxlift.lab.errors import LabError
+from boxlift.lab.hosts import Hosts, LabStatus
+from boxlift.lab.lock import locked
+from boxlift.lab.place import Lab
+
+app = typer.Typer(
+    no_args_is_help=True, help="Real hosts on this machine: production, staging, telephony, cloud."
+)
+_STARTED = time.monotonic()
+
+
+@app.command()
+def up(
+    hosts: Annotated[list[str] | None, typer.Argument(help="Only these hosts; all by default.")] = None,
+) -> None:
+    """Bring the lab up from whatever state it is in; what stands already is kept."""
+
+    def act() -> None:
+        lab = Lab.here()
+        with locked(lab, "up"):
+            _show(Hosts(lab, say).up(hosts or ()))
+        say(f"enter a host with: ssh -F {lab.ssh_config} portal-1")
+
+    guarded(act)
+
+
+@app.command()
+def down(
+    everything: Annotated[
+        bool, typer.Option("--everything", help="Also its images, keys, caches: all that the lab ever made.")
+    ] = False,
+) -> None:
+    """Remove the lab's hosts and network; images, keys and caches stay for the next up."""
+
+    def act() -> None:
+        lab = Lab.here()
+        with locked(lab, "down"):
+            Hosts(lab, say).down(everything=everything)
+
+    guarded(act)
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say what runs, under which address and name."""
+
+    def act() -> None:
+        found = Hosts(Lab.here(), say).status()
+        if as_json:
+            typer.echo(json.dumps(dataclasses.asdict(found), indent=2))
+        else:
+            _show(found)
+
+    guarded(act)
+
+
+def guarded(act: Callable[[], None]) -> None:
+    """Turn a lab's failure into one sentence and its exit code."""
+    try:
+        act()
+    except LabError as error:
+        typer.echo(f"✗ {error}", err=True)
+        raise typer.Exit(error.exit_code) from error
+
+
+def say(text: str) -> None:
+    """One line of progress, with the seconds since the command began."""
+    typer.echo(f"{time.monotonic() - _STARTED:6.1f} s  {text}", err=True)
+
+
+def _show(found: LabStatus) -> None:
+    typer.echo(f"lab {found.name}   network {found.subnet or 'none'}   folder {found.folder}")
+    for host in found.hosts:
+        typer.echo(f"  {host.name:<10} {host.state:<8} {host.address:<15} {' '.join(host.names)}")
+    if not found.ready:
+        typer.echo("not all hosts run: `boxlift lab up` makes or starts the others")

@@ -1,0 +1,199 @@
+"""Bringing the lab up and down."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from boxlift.lab import access, inventory, prerequisite
+from boxlift.lab.command import run
+from boxlift.lab.engine import Engine
+from boxlift.lab.errors import USAGE, LabError
+from boxlift.lab.host import HOSTS, Host
+from boxlift.lab.image import LABEL, Images
+from boxlift.lab.network import Network
+from boxlift.lab.place import Lab
+
+Say = Callable[[str], None]
+_SPEC = "boxlift.lab.spec"
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """A host as it is now: `state` is Podman's word, `absent` when there is no container."""
+
+    name: str
+    state: str
+    address: str
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LabStatus:
+    name: str
+    folder: str
+    subnet: str
+    ready: bool
+    hosts: tuple[HostStatus, ...]
+
+
+class Hosts:
+    """The hosts of one lab."""
+
+    def __init__(self, lab: Lab, say: Say) -> None:
+        self.lab = lab
+        self.engine = Engine(lab)
+        self.images = Images(self.engine)
+        self.network = Network(self.engine)
+        self._say = say
+
+    def up(self, names: Sequence[str] = ()) -> LabStatus:
+        """Bring the named hosts up (all of them by default), from whatever state they are in."""
+        wanted = _select(names)
+        prerequisite.check_programs()
+        prerequisite.check_root()
+        self.engine.prepare()
+        prerequisite.check_disk(self.engine, self.images)
+        for folder in (self.lab.packages, self.lab.served):
+            folder.mkdir(parents=True, exist_ok=True)
+        access.ensure_key(self.lab)
+        self._build_images(wanted)
+        subnet = self.network.ensure()
+        found = self.engine.containers()
+        for host in wanted:
+            self._start(host, subnet, found[host.name].state if host.name in found else "absent")
+        for host in wanted:
+            access.wait_for_systemd(self.engine, host.name)
+        self._publish(subnet)
+        for host in wanted:
+            self._greet(host)
+        return self.status()
+
+    def down(self, *, everything: bool = False) -> None:
+        """Remove hosts and network; with `everything` also the folder and images that no other lab uses."""
+        prerequisite.check_programs()
+        prerequisite.check_root()
+        self.engine.prepare()
+        for name in self.engine.containers():
+            self.engine.podman("rm", "--force", "--volumes", "--time", "5", self.engine.container(name))
+            self._say(f"removed {name}")
+        self.network.remove()
+        if everything:
+            self._remove_images()
+            run(["rm", "-rf", "--one-file-system", str(self.lab.folder)], root=True)
+            self._say(f"removed {self.lab.folder}")
+
+    def status(self) -> LabStatus:
+        """What there is, without changing anything."""
+        prerequisite.check_programs()
+        if not (self.lab.folder / "containers.conf").exists():
+            self.engine.prepare()
+        subnet = self.network.subnet()
+        found = self.engine.containers()
+        hosts = tuple(
+            HostStatus(
+                host.name,
+                found[host.name].state if host.name in found else "absent",
+                _address(subnet, host) if subnet else "",
+                host.names,
+                host.groups,
+            )
+            for host in HOSTS
+        )
+        ready = all(host.state == "running" for host in hosts)
+        return LabStatus(self.lab.name, str(self.lab.folder), str(subnet or ""), ready, hosts)
+
+    def _build_images(self, wanted: Sequence[Host]) -> None:
+        names = list(dict.fromkeys(host.image for host in wanted))
+        lacking = [name for name in names if not self.engine.has_image(self.images.reference(name))]
+        if not lacking:
+            return
+        self._say(f"building images from this machine's package sources: {', '.join(lacking)}")
+        # What an image stands on is built first and once; the rest two at a time.
+        roots = list(dict.fromkeys(self.images.root(name) for name in lacking))
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            for name in pool.map(self._build, roots):
+                self._say(f"built {name}")
+        for name in lacking:
+            if name not in roots:
+                self._say(f"built {self._build(name)}")
+
+    def _build(self, name: str) -> str:
+        self.images.build(name)
+        return self.images.reference(name)
+
+    def _start(self, host: Host, subnet: ipaddress.IPv4Network, state: str) -> None:
+        container = self.engine.container(host.name)
+        reference = self.images.reference(host.image)
+        if state == "absent":
+            self.engine.podman(*self._creation(host, subnet, reference), timeout=180)
+            self._say(f"made {host.name}")
+            return
+        made_from = self.engine.podman(
+            "inspect", "--format", f'{{{{index .Config.Labels "{_SPEC}"}}}}', container
+        )
+        if made_from.strip() != reference:
+            self._say(f"{host.name} stands on an older image; `boxlift lab down` and up again renews it")
+        if state == "paused":
+            self.engine.podman("unpause", container)
+        elif state != "running":
+            # A container that a crash of the machine left half stopped starts only after a clean stop.
+            self.engine.podman("stop", "--ignore", "--time", "5", container)
+            self.engine.podman("start", container)
+            self._say(f"started {host.name} again (it was {state})")
+
+    def _creation(self, host: Host, subnet: ipaddress.IPv4Network, reference: str) -> tuple[str, ...]:
+        aliases = "".join(f",alias={name}" for name in (host.name, *host.names))
+        options = [
+            *("run", "--detach", "--name", self.engine.container(host.name), "--hostname", host.name),
+            *("--label", self.lab.label, "--label", f"{_SPEC}={reference}"),
+            *("--network", f"{self.network.name}:ip={_address(subnet, host)}{aliases}"),
+            *("--systemd=always", "--cap-add", "NET_ADMIN,SYS_ADMIN", "--pull=never"),
+            *("--volume", f"{self.lab.packages}:/var/cache/lab-packages"),
+            *self.engine.security(),
+        ]
+        if host.cloud:
+            options += ["--volume", f"{self.lab.repository / 'lab'}:/opt/boxlift/lab:ro"]
+            options += ["--volume", f"{self.lab.served}:/srv/cloud:ro"]
+        return (*options, reference, "/sbin/init")
+
+    def _publish(self, subnet: ipaddress.IPv4Network) -> None:
+        """Write known_hosts, the ssh configuration and the inventory for every host that runs."""
+        running = [host for host in HOSTS if self._runs(host)]
+        keys = {host.name: access.open_host(self.engine, host.name) for host in running}
+        addresses = {host.name: _address(subnet, host) for host in running}
+        access.write_client_files(self.lab, addresses, keys)
+        inventory.write(self.lab, addresses)
+
+    def _runs(self, host: Host) -> bool:
+        found = self.engine.containers().get(host.name)
+        return found is not None and found.state == "running"
+
+    def _greet(self, host: Host) -> None:
+        """Prove the way in that everything else uses: SSH with the lab's key and the known host key."""
+        words = ["ssh", "-F", str(self.lab.ssh_config), "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
+        run([*words, host.name, "true"], timeout=30)
+
+    def _remove_images(self) -> None:
+        listed = self.engine.podman("images", "--quiet", "--no-trunc", "--filter", f"label={LABEL}").split()
+        # Children first: an image that another stands on, or that another lab runs, cannot be removed.
+        for _ in range(2):
+            for image in dict.fromkeys(listed):
+                self.engine.succeeds("rmi", image)
+        kept = self.engine.podman("images", "--quiet", "--filter", f"label={LABEL}").split()
+        if kept:
+            self._say(f"kept {len(set(kept))} images that another lab on this machine uses")
+
+
+def _select(names: Sequence[str]) -> tuple[Host, ...]:
+    known = {host.name: host for host in HOSTS}
+    if unknown := [name for name in names if name not in known]:
+        raise LabError(f"no such host in the lab: {', '.join(unknown)}; there are {', '.join(known)}", USAGE)
+    return tuple(known[name] for name in known if not names or name in names)
+
+
+def _address(subnet: ipaddress.IPv4Network, host: Host) -> str:
+    return str(subnet.network_address + host.number)

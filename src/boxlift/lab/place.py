@@ -1,0 +1,84 @@
+"""Where a lab lives: its name, the repository it belongs to and the folder of its state."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from boxlift.lab.errors import USAGE, LabError
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
+
+
+@dataclass(frozen=True)
+class Lab:
+    """One lab. Every resource outside `folder` begins with `name` and carries the label boxlift.lab=name."""
+
+    name: str
+    repository: Path
+    folder: Path
+
+    @classmethod
+    def here(cls) -> Lab:
+        """The lab of the clone that this code runs from, as set by BOXLIFT_LAB and BOXLIFT_LAB_DIR."""
+        repository = _repository()
+        digest = hashlib.sha256(str(repository).encode()).hexdigest()
+        name = os.environ.get("BOXLIFT_LAB") or f"boxlift-{digest[:6]}"
+        if not _NAME.fullmatch(name):
+            raise LabError(
+                f"BOXLIFT_LAB={name} is no lab name: use 2 to 41 small letters, digits and hyphens", USAGE
+            )
+        folder = Path(os.environ.get("BOXLIFT_LAB_DIR") or repository / ".lab").absolute()
+        return cls(name, repository, folder)
+
+    @property
+    def label(self) -> str:
+        return f"boxlift.lab={self.name}"
+
+    @property
+    def images(self) -> Path:
+        return self.repository / "lab" / "images"
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "ssh" / "id_ed25519"
+
+    @property
+    def known_hosts(self) -> Path:
+        return self.folder / "known_hosts"
+
+    @property
+    def ssh_config(self) -> Path:
+        return self.folder / "ssh_config"
+
+    @property
+    def packages(self) -> Path:
+        """Debian packages fetched by any host of the lab, kept for all of them."""
+        return self.folder / "packages"
+
+    @property
+    def served(self) -> Path:
+        """The folder that the backup server and the CDN serve."""
+        return self.folder / "cloud"
+
+    @property
+    def wheels(self) -> Path:
+        return self.folder / "wheels"
+
+    @property
+    def artifacts(self) -> Path:
+        return self.folder / "artifacts"
+
+    @property
+    def project(self) -> Path:
+        return self.folder / "project"
+
+
+def _repository() -> Path:
+    for folder in Path(__file__).resolve().parents:
+        if (folder / "lab" / "images").is_dir():
+            return folder
+    raise LabError("the lab belongs to a clone of the boxlift repository: clone it and run `make demo` there")
