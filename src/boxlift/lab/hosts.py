@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,9 @@ from boxlift.lab.place import Lab
 
 Say = Callable[[str], None]
 _SPEC = "boxlift.lab.spec"
+# What a real host's root can do and a container's cannot: filter packets, mount (systemd's sandboxes), and see
+# other processes under ProtectProc=invisible, without which PrivateUsers= fails with status 217.
+_CAPABILITIES = "NET_ADMIN,NET_RAW,SYS_ADMIN,SYS_PTRACE"
 
 
 @dataclass(frozen=True)
@@ -127,16 +131,18 @@ class Hosts:
 
     def _start(self, host: Host, subnet: ipaddress.IPv4Network, state: str) -> None:
         container = self.engine.container(host.name)
-        reference = self.images.reference(host.image)
+        options = self._options(host, subnet)
+        spec = hashlib.sha256("\0".join(options).encode()).hexdigest()[:12]
         if state == "absent":
-            self.engine.podman(*self._creation(host, subnet, reference), timeout=180)
+            labels = ("--label", self.lab.label, "--label", f"{_SPEC}={spec}")
+            self.engine.podman("run", "--detach", *labels, *options, timeout=180)
             self._say(f"made {host.name}")
             return
         made_from = self.engine.podman(
             "inspect", "--format", f'{{{{index .Config.Labels "{_SPEC}"}}}}', container
         )
-        if made_from.strip() != reference:
-            self._say(f"{host.name} stands on an older image; `boxlift lab down` and up again renews it")
+        if made_from.strip() != spec:
+            self._say(f"{host.name} was made in an older way; `boxlift lab down` and up again renews it")
         if state == "paused":
             self.engine.podman("unpause", container)
         elif state != "running":
@@ -145,20 +151,19 @@ class Hosts:
             self.engine.podman("start", container)
             self._say(f"started {host.name} again (it was {state})")
 
-    def _creation(self, host: Host, subnet: ipaddress.IPv4Network, reference: str) -> tuple[str, ...]:
+    def _options(self, host: Host, subnet: ipaddress.IPv4Network) -> tuple[str, ...]:
         aliases = "".join(f",alias={name}" for name in (host.name, *host.names))
         options = [
-            *("run", "--detach", "--name", self.engine.container(host.name), "--hostname", host.name),
-            *("--label", self.lab.label, "--label", f"{_SPEC}={reference}"),
+            *("--name", self.engine.container(host.name), "--hostname", host.name),
             *("--network", f"{self.network.name}:ip={_address(subnet, host)}{aliases}"),
-            *("--systemd=always", "--cap-add", "NET_ADMIN,SYS_ADMIN", "--pull=never"),
+            *("--systemd=always", "--cap-add", _CAPABILITIES, "--pull=never"),
             *("--volume", f"{self.lab.packages}:/var/cache/lab-packages"),
             *self.engine.security(),
         ]
         if host.cloud:
             options += ["--volume", f"{self.lab.repository / 'lab'}:/opt/boxlift/lab:ro"]
             options += ["--volume", f"{self.lab.served}:/srv/cloud:ro"]
-        return (*options, reference, "/sbin/init")
+        return (*options, self.images.reference(host.image), "/sbin/init")
 
     def _publish(self, subnet: ipaddress.IPv4Network) -> None:
         """Write known_hosts, the ssh configuration and the inventory for every host that runs."""

@@ -38,7 +38,9 @@ def render(lab: Lab, addresses: Mapping[str, str]) -> str:
         }
     }
     buffer = io.StringIO()
-    YAML().dump(tree, buffer)
+    yaml = YAML()
+    yaml.width = 1000
+    yaml.dump(tree, buffer)
     return _HEADER + buffer.getvalue()
 
 
