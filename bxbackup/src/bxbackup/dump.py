@@ -1,0 +1,515 @@
+"""SQL dumps as the portal's backup writer makes them: files, statements, end mark (backup_format 5).
+
+A dump is one text in one or more files (`NAME.sql`, `NAME.sql.1`, …) with an optional sibling
+`NAME_after_connect.sql`. A statement ends at `;` + LF outside of quotes and comments. Only the last line,
+`-- Finished:` (or mysqldump's `-- Dump completed`), shows that nothing is missing.
+
+Offsets are bytes in the files joined in order, so that a statement has one place wherever the writer cut.
+"""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from bxbackup.errors import AbsentError, DamagedError, UsageError
+
+CHUNK = 1 << 20
+"""Bytes read at once."""
+
+HEAD = 16 << 10
+"""Bytes of a rows statement that are kept: enough to know its table and columns."""
+
+MAX_DEFINITION = 16 << 20
+"""Longest definition of a table or view that is believed (bytes)."""
+
+
+class Kind(StrEnum):
+    """What a statement does, as far as a load must know."""
+
+    DROP_TABLE = "drop table"
+    CREATE_TABLE = "create table"
+    INSERT = "insert"
+    DROP_VIEW = "drop view"
+    CREATE_VIEW = "create view"
+    SET_NAMES = "set names"
+    ALTER_DATABASE = "alter database"
+    SESSION = "session"
+    """Settings, locks and choice of database: the load has its own, these are passed over."""
+    OTHER = "other"
+    """Nothing that the known writers put into a dump: never sent to a server."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement without its `;`.
+
+    :param text: the statement from its first word; of rows only the first `HEAD` bytes.
+    :param start: offset of its first byte, comments before it included.
+    :param end: offset behind its `;` and LF.
+    """
+
+    kind: Kind
+    name: str
+    text: bytes
+    start: int
+    end: int
+
+
+class _State(StrEnum):
+    OUTSIDE = "outside"
+    SINGLE = "'"
+    DOUBLE = '"'
+    BACKTICK = "`"
+    LINE = "comment to the end of the line"
+    BLOCK = "comment"
+
+
+# Written so that no input makes them go back over what they have matched: alternatives begin with different
+# bytes and strings are unrolled. Possessive groups would say so better, but Python 3.11.2 (Debian 12) loses
+# its place in them. The bounded repeat keeps the matcher's own stack small. `/*!` opens no comment: servers
+# execute what is in it.
+_SINGLE = rb"[^'\\]*(?:\\.[^'\\]*)*"
+_DOUBLE = rb'[^"\\]*(?:\\.[^"\\]*)*'
+_OUTSIDE = re.compile(
+    rb"""(?:[^'"`;\-\#/]+
+          |'"""
+    + _SINGLE
+    + rb"""'
+          |\""""
+    + _DOUBLE
+    + rb"""\"
+          |`[^`]*`
+          |;(?=[^\n])
+          |-(?=[^-])|--(?=[^\x00-\x20])
+          |--(?:[\x00-\x09\x0b-\x20][^\n]*)?\n|\#[^\n]*\n
+          |/(?=[^*])|/\*(?=!)
+         ){1,4096}""",
+    re.DOTALL | re.VERBOSE,
+)
+_INSIDE = {
+    _State.SINGLE: re.compile(_SINGLE, re.DOTALL),
+    _State.DOUBLE: re.compile(_DOUBLE, re.DOTALL),
+    _State.BACKTICK: re.compile(rb"[^`]*"),
+    _State.LINE: re.compile(rb"[^\n]*"),
+    _State.BLOCK: re.compile(rb"[^*]*(?:\*(?=[^/])[^*]*)*"),
+}
+_CLOSING = {
+    _State.SINGLE: b"'",
+    _State.DOUBLE: b'"',
+    _State.BACKTICK: b"`",
+    _State.LINE: b"\n",
+    _State.BLOCK: b"*/",
+}
+_OPENING = re.compile(rb"""['"`\#]|--(?=[\x00-\x20])|/\*(?=[^!])""")
+_OPENED = {
+    b"'": _State.SINGLE,
+    b'"': _State.DOUBLE,
+    b"`": _State.BACKTICK,
+    b"#": _State.LINE,
+    b"--": _State.LINE,
+    b"/*": _State.BLOCK,
+}
+
+_LEAD = re.compile(rb"(?:\s+|--(?=\s|\Z)[^\n]*(?:\n|\Z)|#[^\n]*(?:\n|\Z)|/\*(?!!).*?\*/)*", re.DOTALL)
+_NAME = rb"`((?:[^`]|``)+)`(?!\s*\.)"
+_KINDS: tuple[tuple[Kind, re.Pattern[bytes]], ...] = tuple(
+    (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))
+    for kind, pattern in (
+        (Kind.INSERT, rb"INSERT\s+INTO\s+" + _NAME + rb"\s*(?:\([^()]*\)\s*)?VALUES\b"),
+        (Kind.CREATE_TABLE, rb"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?" + _NAME + rb"\s*\("),
+        (Kind.DROP_TABLE, rb"DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?" + _NAME + rb"\s*\Z"),
+        (
+            Kind.CREATE_VIEW,
+            rb"CREATE\s+(?:(?:OR\s+REPLACE|ALGORITHM\s*=\s*\w+|DEFINER\s*=\s*(?:`(?:[^`]|``)*`|'[^']*'|\w+)"
+            rb"(?:@(?:`[^`]*`|'[^']*'|[\w.%-]+))?(?:\(\))?|SQL\s+SECURITY\s+\w+)\s+)*VIEW\s+" + _NAME,
+        ),
+        (Kind.DROP_VIEW, rb"DROP\s+VIEW\s+(?:IF\s+EXISTS\s+)?" + _NAME + rb"\s*\Z"),
+        (Kind.SET_NAMES, rb"SET\s+NAMES\s+'?(\w+)'?"),
+        (Kind.ALTER_DATABASE, rb"ALTER\s+DATABASE\s+`((?:[^`]|``)+)`"),
+        (Kind.SESSION, rb"()(?:SET|LOCK\s+TABLES|UNLOCK\s+TABLES|USE|CREATE\s+DATABASE)\b"),
+        (Kind.SESSION, rb"()ALTER\s+TABLE\s+`(?:[^`]|``)+`\s+(?:DISABLE|ENABLE)\s+KEYS\s*\Z"),
+    )
+)
+_STARTED = re.compile(rb"^-- Started: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[ \t]*$", re.MULTILINE)
+_FINISHED = re.compile(
+    rb"^-- (?:Finished: |Dump completed(?: on )?[ \t]*)(\d{4}-\d\d-\d\d +\d{1,2}:\d\d:\d\d)?\s*\Z",
+    re.MULTILINE,
+)
+
+
+def text_of(data: bytes) -> str:
+    """Definitions and names as text; bytes that are no UTF-8 survive the way back."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def bytes_of(text: str) -> bytes:
+    """The way back of :func:`text_of`."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def classify(text: bytes) -> tuple[Kind, str]:
+    """Kind of a statement and the table, view or charset that it names."""
+    for kind, pattern in _KINDS:
+        match = pattern.match(text)
+        if match:
+            return kind, text_of(match[1]).replace("``", "`")
+    return Kind.OTHER, ""
+
+
+class Splitter:
+    """Cuts a dump that arrives in pieces of any size into statements.
+
+    Every byte is looked at once. Definitions are kept whole, of rows only the beginning: memory does not
+    depend on how long a row is.
+    """
+
+    def __init__(self) -> None:
+        self._state = _State.OUTSIDE
+        self._buffer = bytearray()
+        self._scanned = 0
+        self._head = b""
+        self._forgotten = 0
+        self.start = 0
+        """Offset behind the last complete statement."""
+
+    def feed(self, data: bytes) -> Iterator[Statement]:
+        """Take the next piece and hand out the statements that it completes.
+
+        :raises DamagedError: a definition goes on beyond every sane size.
+        """
+        self._buffer += data
+        while self._find_end():
+            length = self._scanned + 2
+            statement = self._statement(length)
+            del self._buffer[:length]
+            self.start = statement.end
+            self._scanned = self._forgotten = 0
+            self._head = b""
+            yield statement
+        if self._scanned >= CHUNK:
+            self._forget()
+
+    def rest(self) -> bytes:
+        """What has come after the last complete statement; of long rows the beginning."""
+        return self._head or bytes(self._buffer)
+
+    def _statement(self, length: int) -> Statement:
+        text = self._head or bytes(memoryview(self._buffer)[: length - 2])
+        text = _unwrap(text[_run(_LEAD, text, 0) :])
+        kind, name = classify(text)
+        if kind is Kind.INSERT:
+            text = text[:HEAD]
+        return Statement(kind, name, text, self.start, self.start + self._forgotten + length)
+
+    def _find_end(self) -> bool:
+        """Scan on; True when the statement's `;` + LF is at the scanned position."""
+        buffer, position = self._buffer, self._scanned
+        while True:
+            if self._state is not _State.OUTSIDE:
+                position = _run(_INSIDE[self._state], buffer, position)
+                closing = _CLOSING[self._state]
+                if not buffer.startswith(closing, position):
+                    break
+                position += len(closing)
+                self._state = _State.OUTSIDE
+            while (further := _run(_OUTSIDE, buffer, position)) > position:
+                position = further
+            if buffer.startswith(b";\n", position):
+                self._scanned = position
+                return True
+            opened = _OPENING.match(buffer, position)
+            if opened is None:
+                break
+            self._state = _OPENED[opened[0][:2]]
+            position = opened.end()
+        self._scanned = position
+        return False
+
+    def _forget(self) -> None:
+        """Let go of the scanned part of rows; a definition must end some time."""
+        head = self._head or bytes(memoryview(self._buffer)[:HEAD])
+        if classify(head[_run(_LEAD, head, 0) :])[0] is not Kind.INSERT:
+            if len(self._buffer) > MAX_DEFINITION:
+                raise DamagedError(
+                    f"the dump has a statement without an end at byte {self.start:,}",
+                    cause=f"no ';' with a line's end behind it within {len(self._buffer):,} bytes",
+                )
+            return
+        self._head = head
+        del self._buffer[: self._scanned]
+        self._forgotten += self._scanned
+        self._scanned = 0
+
+
+def _run(pattern: re.Pattern[bytes], data: bytes | bytearray, position: int) -> int:
+    """Where a pattern that also matches nothing ends."""
+    match = pattern.match(data, position)
+    return match.end() if match else position
+
+
+_EXECUTABLE = re.compile(rb"('" + _SINGLE + rb"'|\"" + _DOUBLE + rb"\"|`[^`]*`)|/\*!\d* ?|\*/", re.DOTALL)
+
+
+def _unwrap(text: bytes) -> bytes:
+    """A statement that mysqldump has put into comments that servers execute, as plain SQL."""
+    if not text.startswith(b"/*!"):
+        return text
+    return _EXECUTABLE.sub(lambda match: match[1] or b"", text).strip()
+
+
+@dataclass(slots=True)
+class TableDump:
+    """What a dump holds of one table.
+
+    :param definition: CREATE TABLE as in the dump.
+    :param rows: start and end offset of each INSERT, one after the other.
+    """
+
+    name: str
+    definition: bytes
+    rows: array[int] = field(default_factory=lambda: array("Q"))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the table's INSERT statements."""
+        return sum(end - start for start, end in self.spans())
+
+    def spans(self) -> Iterator[tuple[int, int]]:
+        """Start and end offset of each INSERT, in the order of the dump."""
+        return zip(self.rows[::2], self.rows[1::2], strict=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A dump's table of contents.
+
+    :param views: CREATE VIEW by name, in the order of the dump.
+    :param charset: what the dump's SET NAMES says, None without one.
+    :param started: the writer's clock when it began, `YYYY-MM-DD HH:MM:SS` in the source's zone.
+    :param finished: the same at the end.
+    :param complete: whether the last line is the writer's end mark.
+    :param rest: where the last statement ends and what begins after it, if that is not the end mark.
+    :param unknown: offset and beginning of the first statement that no known writer makes, like a trigger.
+    """
+
+    tables: dict[str, TableDump]
+    views: dict[str, bytes]
+    statements: int
+    charset: str | None
+    started: str | None
+    finished: str | None
+    complete: bool
+    rest: tuple[int, bytes] | None
+    unknown: tuple[int, str] | None
+
+
+class Surveyor:
+    """Builds the table of contents from a dump's bytes, which may arrive in pieces of any size."""
+
+    def __init__(self) -> None:
+        self._splitter = Splitter()
+        self._tables: dict[str, TableDump] = {}
+        self._views: dict[str, bytes] = {}
+        self._statements = 0
+        self._charset: str | None = None
+        self._unknown: tuple[int, str] | None = None
+        self._beginning = b""
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes of the dump.
+
+        :raises DamagedError: rows of a table that the dump does not define, or a statement without an end.
+        """
+        if len(self._beginning) < HEAD:
+            self._beginning += data[: HEAD - len(self._beginning)]
+        for statement in self._splitter.feed(data):
+            self._statements += 1
+            self._enter(statement)
+
+    def finish(self) -> Survey:
+        """The table of contents of all that was fed."""
+        rest = self._splitter.rest()
+        end = _FINISHED.search(rest)
+        begun = rest[_run(_LEAD, rest, 0) :]
+        complete = end is not None and not begun
+        started = _STARTED.search(self._beginning)
+        return Survey(
+            tables=self._tables,
+            views=self._views,
+            statements=self._statements,
+            charset=self._charset,
+            started=started[1].decode() if started else None,
+            finished=end[1].decode() if complete and end and end[1] else None,
+            complete=complete,
+            rest=None if complete else (self._splitter.start, begun[:200]),
+            unknown=self._unknown,
+        )
+
+    def _enter(self, statement: Statement) -> None:
+        name = statement.name
+        match statement.kind:
+            case Kind.INSERT:
+                if name not in self._tables:
+                    raise DamagedError(
+                        f"the dump has rows for table {name} but no definition before them",
+                        cause=f"statement at byte {statement.start:,} of the dump",
+                    )
+                self._tables[name].rows.extend((statement.start, statement.end))
+            case Kind.CREATE_TABLE:
+                self._tables[name] = TableDump(name, statement.text)
+            case Kind.CREATE_VIEW:
+                # mysqldump writes a stand-in table or view first; the last definition is the real one.
+                self._tables.pop(name, None)
+                self._views.pop(name, None)
+                self._views[name] = statement.text
+            case Kind.SET_NAMES if self._charset is None:
+                self._charset = name
+            case Kind.OTHER if self._unknown is None:
+                self._unknown = (statement.start, text_of(statement.text[:80]).split("\n")[0])
+
+
+@dataclass(frozen=True, slots=True)
+class DumpFiles:
+    """The files of one dump, in order.
+
+    :param files: `NAME.sql`, `NAME.sql.1`, …
+    :param after_connect: `NAME_after_connect.sql`, where there is one.
+    """
+
+    files: tuple[Path, ...]
+    after_connect: Path | None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(path.stat().st_size for path in self.files)
+
+    def place(self, offset: int) -> tuple[Path, int]:
+        """File and position in it of an offset in the joined dump."""
+        for path in self.files:
+            size = path.stat().st_size
+            if offset < size or path == self.files[-1]:
+                return path, offset
+            offset -= size
+        raise UsageError("a dump has at least one file")
+
+    def survey(self) -> Survey:
+        """Read through the whole dump once.
+
+        :raises DamagedError: see :meth:`Surveyor.feed`.
+        """
+        surveyor = Surveyor()
+        for path in self.files:
+            with path.open("rb", buffering=0) as file:
+                while data := file.read(CHUNK):
+                    surveyor.feed(data)
+        return surveyor.finish()
+
+
+class DumpReader:
+    """Reads statements of a dump by their offsets. Not for several threads."""
+
+    def __init__(self, dump: DumpFiles) -> None:
+        self._files: list[tuple[int, BinaryIO]] = []
+        start = 0
+        for path in dump.files:
+            self._files.append((start, path.open("rb", buffering=0)))
+            start += path.stat().st_size
+
+    def close(self) -> None:
+        """Close the dump's files."""
+        for _, file in self._files:
+            file.close()
+
+    def statement(self, start: int, end: int) -> bytes:
+        """The statement between two offsets, without comments before it and without its `;`."""
+        parts: list[bytes] = []
+        ends = [first for first, _ in self._files[1:]] + [end]
+        for (first, file), last in zip(self._files, ends, strict=True):
+            if start < last and start < end:
+                file.seek(start - first)
+                parts.append(_exactly(file, min(end, last) - start))
+                start = min(end, last)
+        text = b"".join(parts)
+        return text[_run(_LEAD, text, 0) : -2]
+
+
+def _exactly(file: BinaryIO, length: int) -> bytes:
+    data = b""
+    while len(data) < length:
+        more = file.read(length - len(data))
+        if not more:
+            raise DamagedError(f"{file.name} became shorter while it was read")
+        data += more
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class DumpSummary:
+    """A dump in figures.
+
+    :param complete: the last line is the writer's end mark and every statement before it is whole.
+    :param files: number of files.
+    :param tables: number of tables (views not counted).
+    :param statements: number of statements.
+    """
+
+    complete: bool
+    files: int
+    tables: int
+    statements: int
+
+
+_PART = re.compile(r"(?P<base>.+\.sql)(?:\.(?P<number>[1-9]\d*))?")
+
+
+def find_dump(folder: Path) -> DumpFiles:
+    """The dump in a folder, or in `bitrix/backup` or `dump` below it (backup_format 5.1).
+
+    :raises AbsentError: there is no dump, or one of its files is missing.
+    :raises UsageError: there are several.
+    """
+    for place in (folder, folder / "bitrix" / "backup", folder / "dump"):
+        bases = _dumps_in(place)
+        if len(bases) > 1:
+            raise UsageError(
+                f"{place} holds more than one dump: {', '.join(sorted(bases))}",
+                advice="move all but one elsewhere",
+            )
+        for base, numbered in bases.items():
+            missing = [number for number in range(max(numbered) + 1) if number not in numbered]
+            if missing:
+                names = ", ".join(f"{base}.{number}" if number else base for number in missing)
+                raise AbsentError(f"a file of the dump is missing: {names}", advice=f"put it into {place}")
+            sibling = place / f"{base.removesuffix('.sql')}_after_connect.sql"
+            return DumpFiles(
+                tuple(numbered[number] for number in sorted(numbered)), sibling if sibling.is_file() else None
+            )
+    raise AbsentError(f"there is no SQL dump in {folder}", advice="name the folder of an unpacked backup")
+
+
+def _dumps_in(folder: Path) -> dict[str, dict[int, Path]]:
+    bases: dict[str, dict[int, Path]] = {}
+    if folder.is_dir():
+        for path in folder.iterdir():
+            match = _PART.fullmatch(path.name)
+            if match and not match["base"].endswith("_after_connect.sql") and path.is_file():
+                bases.setdefault(match["base"], {})[int(match["number"] or 0)] = path
+    return bases
+
+
+def summarise(dump_dir: Path) -> DumpSummary:
+    """Look through a dump once, in bounded memory.
+
+    :raises AbsentError: no dump there, or a file of it is missing.
+    :raises DamagedError: statements that do not fit together.
+    """
+    dump = find_dump(dump_dir)
+    survey = dump.survey()
+    return DumpSummary(survey.complete, len(dump.files), len(survey.tables), survey.statements)

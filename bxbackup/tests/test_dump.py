@@ -1,0 +1,249 @@
+"""Dumps: cutting into statements, completeness, files."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bxbackup.dump import (
+    CHUNK,
+    HEAD,
+    DumpFiles,
+    DumpReader,
+    Kind,
+    Splitter,
+    Statement,
+    Surveyor,
+    find_dump,
+    summarise,
+)
+from bxbackup.errors import AbsentError, DamagedError, UsageError
+
+HEADER = b"-- Started: 2026-11-22 12:15:22\nSET NAMES 'utf8mb4';\n"
+FOOTER = b"-- Finished: 2026-11-22 12:16:00"
+TABLE = b"DROP TABLE IF EXISTS `t`;\nCREATE TABLE `t` (\n  `a` text\n) ENGINE=InnoDB;\n\n"
+
+
+def split(data: bytes, cuts: list[int] | None = None) -> list[Statement]:
+    """Statements of a text that arrives in the given pieces."""
+    splitter = Splitter()
+    found: list[Statement] = []
+    edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts or []), len(data)]
+    for first, last in itertools.pairwise(edges):
+        found.extend(splitter.feed(data[first:last]))
+    return found
+
+
+def quoted(value: bytes) -> bytes:
+    """A value as the writer quotes it: mysqli_real_escape_string (backup_format 5.5)."""
+    for plain, escaped in (
+        (b"\\", b"\\\\"),
+        (b"\0", b"\\0"),
+        (b"\n", b"\\n"),
+        (b"\r", b"\\r"),
+        (b"\x1a", b"\\Z"),
+        (b"'", b"\\'"),
+        (b'"', b'\\"'),
+    ):
+        value = value.replace(plain, escaped)
+    return b"'" + value + b"'"
+
+
+def raw(value: bytes) -> bytes:
+    """A value quoted by doubling only: line feeds and all stay as they are."""
+    return b"'" + value.replace(b"\\", b"\\\\").replace(b"'", b"''") + b"'"
+
+
+NASTY = st.sampled_from(
+    [
+        b";\n",
+        b"\n-- Finished: 2020-01-01 00:00:00\n",
+        b"'),('",
+        b"\\",
+        b"\\'",
+        b"'",
+        b'"',
+        b"`",
+        b"--",
+        b"-- ",
+        b"#",
+        b"/*",
+        b"*/",
+        b"/*!",
+        b"\0",
+        b"\x1a",
+        b"\r\n",
+        "эмодзи 🚀".encode(),
+        b"INSERT INTO `b_x` VALUES\n(1);\n",
+    ]
+)
+VALUES = st.lists(st.one_of(NASTY, st.binary(max_size=6)), max_size=8).map(b"".join)
+LITERALS = st.one_of(
+    VALUES.map(quoted),
+    VALUES.map(raw),
+    st.binary(min_size=1, max_size=8).map(lambda value: b"0x" + value.hex().encode()),
+    st.sampled_from([b"NULL", b"-1", b"1e308", b"''", b"-0.25"]),
+)
+ROWS = st.lists(st.lists(LITERALS, min_size=1, max_size=3).map(b", ".join), min_size=1, max_size=4)
+INSERTS = ROWS.map(lambda rows: b"INSERT INTO `t` VALUES\n(" + b"),\n(".join(rows) + b")")
+COMMENTS = st.sampled_from(
+    [b"", b'-- it\'s a "comment";\n', b"# can't;\n", b"/* don't ;\n */ ", b"--\n", b"\n\n"]
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.tuples(COMMENTS, INSERTS), max_size=5), st.lists(st.integers(0, 4000), max_size=6))
+def test_statements_come_out_as_they_went_in_wherever_the_text_is_cut(
+    parts: list[tuple[bytes, bytes]], cuts: list[int]
+) -> None:
+    data = b"".join(comment + text + b";\n" for comment, text in parts)
+    found = split(data, cuts)
+    assert [statement.text for statement in found] == [text for _, text in parts]
+    assert all(statement.kind is Kind.INSERT and statement.name == "t" for statement in found)
+    assert [statement.end for statement in found][-1:] == ([len(data)] if parts else [])
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(INSERTS, min_size=1, max_size=3), st.integers(0, 4000))
+def test_a_dump_cut_anywhere_is_not_complete(inserts: list[bytes], cut: int) -> None:
+    data = HEADER + TABLE + b"".join(text + b";\n" for text in inserts) + FOOTER
+    whole, part = Surveyor(), Surveyor()
+    whole.feed(data)
+    assert whole.finish().complete
+    part.feed(data[: cut % (len(data) - len("2026-11-22 12:16:00"))])
+    assert not part.finish().complete
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=400), st.lists(st.integers(0, 400), max_size=5))
+def test_any_bytes_split_alike_in_one_piece_and_in_many(data: bytes, cuts: list[int]) -> None:
+    assert split(data) == split(data, cuts)
+
+
+def test_rows_longer_than_memory_are_not_kept() -> None:
+    splitter = Splitter()
+    row = b"INSERT INTO `t` VALUES\n('" + b"it\\'s; long\\n " * (CHUNK // 8) + b"')"
+    found = [
+        statement
+        for start in range(0, len(row), 70_001)
+        for statement in splitter.feed(row[start : start + 70_001])
+    ]
+    assert found == []
+    (statement,) = splitter.feed(b";\n")
+    assert (statement.kind, statement.name, statement.end) == (Kind.INSERT, "t", len(row) + 2)
+    assert len(statement.text) <= HEAD
+
+
+def test_a_definition_without_an_end_is_damage() -> None:
+    splitter = Splitter()
+    pieces = (b"CREATE TABLE `t` (" + b" " * CHUNK for _ in range(40))
+    with pytest.raises(DamagedError, match="without an end"):
+        list(itertools.chain.from_iterable(map(splitter.feed, pieces)))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "name"),
+    [
+        (b"INSERT INTO `a``b` VALUES\n(1)", Kind.INSERT, "a`b"),
+        (b"INSERT INTO `a` (`x`,`y`) VALUES (1,2)", Kind.INSERT, "a"),
+        (b"CREATE TABLE IF NOT EXISTS `a` (", Kind.CREATE_TABLE, "a"),
+        (
+            b"CREATE ALGORITHM=UNDEFINED DEFINER=`u`@`%` SQL SECURITY DEFINER VIEW `v` AS",
+            Kind.CREATE_VIEW,
+            "v",
+        ),
+        (b"/*!50001 DROP VIEW IF EXISTS `v`*/", Kind.DROP_VIEW, "v"),
+        (
+            b"/*!50001 CREATE ALGORITHM=MERGE */\n/*!50013 DEFINER='u'@'h' SQL SECURITY INVOKER */\n"
+            b"/*!50001 VIEW `v` AS select '*/' AS `x` */",
+            Kind.CREATE_VIEW,
+            "v",
+        ),
+        (b"/*!40101 SET @saved_cs_client     = @@character_set_client */", Kind.SESSION, ""),
+        (b"/*!40000 ALTER TABLE `t` DISABLE KEYS */", Kind.SESSION, ""),
+        (b"SET NAMES 'cp1251'", Kind.SET_NAMES, "cp1251"),
+        (b"INSERT INTO `other`.`a` VALUES (1)", Kind.OTHER, ""),
+        (b"DROP TABLE `other`.`a`", Kind.OTHER, ""),
+        (b"DROP DATABASE `a`", Kind.OTHER, ""),
+        (b"CREATE TRIGGER `a` BEFORE INSERT ON `t` FOR EACH ROW SET @x=1", Kind.OTHER, ""),
+    ],
+)
+def test_statements_are_known_by_their_beginning(text: bytes, kind: Kind, name: str) -> None:
+    (statement,) = split(text + b";\n")
+    assert (statement.kind, statement.name) == (kind, name)
+
+
+def test_a_false_end_mark_inside_a_string_does_not_end_a_dump() -> None:
+    surveyor = Surveyor()
+    surveyor.feed(HEADER + TABLE + b"INSERT INTO `t` VALUES\n('a;\n-- Finished: 2020-01-01 00:00:00")
+    survey = surveyor.finish()
+    assert not survey.complete
+    assert survey.rest is not None
+    assert survey.rest[1].startswith(b"INSERT INTO")
+
+
+def test_mysqldump_says_that_it_is_complete_in_its_own_words() -> None:
+    surveyor = Surveyor()
+    surveyor.feed(b"-- MariaDB dump\n" + TABLE + b"-- Dump completed on 2026-11-22  1:02:03\n")
+    assert surveyor.finish().complete
+
+
+def write_dump(folder: Path, *parts: bytes) -> None:
+    """A dump of several files."""
+    for number, part in enumerate(parts):
+        (folder / f"portal.sql{f'.{number}' if number else ''}").write_bytes(part)
+
+
+def test_a_dump_of_several_files_reads_as_one(tmp_path: Path) -> None:
+    text = HEADER + TABLE + b"".join(b"INSERT INTO `t` VALUES\n(%d);\n" % n for n in range(12)) + FOOTER
+    random.seed(5)
+    cuts = sorted(random.sample(range(1, len(text)), 11))
+    write_dump(tmp_path, *(text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)))
+    (tmp_path / "portal_after_connect.sql").write_bytes(b"SET NAMES 'utf8mb4';\n")
+    summary = summarise(tmp_path)
+    assert (summary.complete, summary.files, summary.tables, summary.statements) == (True, 12, 1, 15)
+
+    dump = find_dump(tmp_path)
+    assert dump.after_connect == tmp_path / "portal_after_connect.sql"
+    reader = DumpReader(dump)
+    spans = dump.survey().tables["t"].spans()
+    assert [reader.statement(*span) for span in spans] == [
+        b"INSERT INTO `t` VALUES\n(%d)" % n for n in range(12)
+    ]
+    reader.close()
+
+
+def test_a_hole_between_the_files_is_named(tmp_path: Path) -> None:
+    write_dump(tmp_path, HEADER, TABLE, FOOTER)
+    (tmp_path / "portal.sql.1").unlink()
+    with pytest.raises(AbsentError, match=r"portal\.sql\.1"):
+        find_dump(tmp_path)
+
+
+def test_two_dumps_are_a_question(tmp_path: Path) -> None:
+    write_dump(tmp_path, HEADER + FOOTER)
+    (tmp_path / "other.sql").write_bytes(HEADER + FOOTER)
+    with pytest.raises(UsageError, match=r"other\.sql, portal\.sql"):
+        find_dump(tmp_path)
+
+
+def test_no_dump_is_absent(tmp_path: Path) -> None:
+    with pytest.raises(AbsentError):
+        summarise(tmp_path)
+
+
+def test_rows_before_their_table_are_damage(tmp_path: Path) -> None:
+    write_dump(tmp_path, HEADER + b"INSERT INTO `t` VALUES\n(1);\n" + FOOTER)
+    with pytest.raises(DamagedError, match="table t"):
+        summarise(tmp_path)
+
+
+def test_places_are_told_in_the_file_that_has_them(tmp_path: Path) -> None:
+    write_dump(tmp_path, HEADER, TABLE)
+    dump = DumpFiles((tmp_path / "portal.sql", tmp_path / "portal.sql.1"), None)
+    assert dump.place(len(HEADER) + 3) == (tmp_path / "portal.sql.1", 3)
