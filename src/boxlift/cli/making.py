@@ -1,0 +1,125 @@
+"""Commands that prepare a project: init."""
+
+from __future__ import annotations
+
+import re
+import sys
+import zoneinfo
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxlift.cli.app import app
+from boxlift.cli.output import console
+from boxlift.errors import UsageError
+from boxlift.plan.load import nearest
+from boxlift.project import Answers, create
+
+_DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="The project's folder; made if absent.")] = Path(),
+    *,
+    name: Annotated[str | None, typer.Option("--name", help="Short name; default: the folder's.")] = None,
+    domain: Annotated[str | None, typer.Option("--domain", help="Domain of the portal.")] = None,
+    staging_domain: Annotated[
+        str | None, typer.Option("--staging-domain", help="Domain of the staging copy.")
+    ] = None,
+    telephony_domain: Annotated[
+        str | None, typer.Option("--telephony-domain", help="Domain of the telephony server.")
+    ] = None,
+    timezone: Annotated[
+        str | None, typer.Option("--timezone", help="Zone of the cloud portal, as Europe/Moscow.")
+    ] = None,
+    portal_host: Annotated[
+        str | None, typer.Option("--portal-host", help="Address of the production host.")
+    ] = None,
+    staging_host: Annotated[
+        str | None, typer.Option("--staging-host", help="Address of the staging host.")
+    ] = None,
+    telephony_host: Annotated[
+        str | None, typer.Option("--telephony-host", help="Address of the telephony host.")
+    ] = None,
+    vault_password_file: Annotated[
+        Path | None, typer.Option("--vault-password-file", help="File outside the project; made if absent.")
+    ] = None,
+    vault_password_client: Annotated[
+        Path | None, typer.Option("--vault-password-client", help="Script that prints the vault password.")
+    ] = None,
+) -> None:
+    """Make a project folder: inventory, fresh secrets in a vault, the vault password outside.
+
+    Asks for what the options leave open; without a terminal all of them are needed.
+
+    [bold]Example:[/] boxlift init acme --domain portal.acme.ru --timezone Europe/Moscow
+    """
+    given = {
+        "--domain": domain,
+        "--staging-domain": staging_domain,
+        "--telephony-domain": telephony_domain,
+        "--timezone": timezone,
+        "--portal-host": portal_host,
+        "--staging-host": staging_host,
+        "--telephony-host": telephony_host,
+    }
+    answers = _complete(given)
+    project = create(
+        folder,
+        name=name,
+        answers=Answers(
+            portal_domain=_domain(answers["--domain"]),
+            staging_domain=_domain(answers["--staging-domain"]),
+            telephony_domain=_domain(answers["--telephony-domain"]),
+            timezone=_zone(answers["--timezone"]),
+            addresses={
+                "portal-1": answers["--portal-host"],
+                "staging-1": answers["--staging-host"],
+                "pbx-1": answers["--telephony-host"],
+            },
+        ),
+        vault_password_file=vault_password_file,
+        vault_password_client=vault_password_client,
+    )
+    source = project.vault().path
+    out = console()
+    out.print(f"✓ {project.root} is a boxlift project", markup=False, soft_wrap=True)
+    out.print(f"  vault password: {source} (keep a copy; without it the secrets are lost)", soft_wrap=True)
+    out.print("  next: look through inventory/, then: boxlift check", markup=False)
+
+
+_QUESTIONS = {
+    "--domain": "Domain of the portal",
+    "--staging-domain": "Domain of the staging copy",
+    "--telephony-domain": "Domain of the telephony server",
+    "--timezone": "Time zone of the cloud portal (Europe/Moscow, ...)",
+    "--portal-host": "Address of the production host",
+    "--staging-host": "Address of the staging host",
+    "--telephony-host": "Address of the telephony host",
+}
+
+
+def _complete(given: dict[str, str | None]) -> dict[str, str]:
+    missing = [flag for flag, value in given.items() if value is None]
+    if missing and not sys.stdin.isatty():
+        raise UsageError(f"boxlift init needs {', '.join(missing)}", cure="name them, or use a terminal")
+    return {
+        flag: value if value is not None else str(typer.prompt(_QUESTIONS[flag])).strip()
+        for flag, value in given.items()
+    }
+
+
+def _domain(text: str) -> str:
+    lowered = text.lower().rstrip(".")
+    if not _DOMAIN.fullmatch(lowered):
+        raise UsageError(f"`{text}` is no domain name")
+    return lowered
+
+
+def _zone(text: str) -> str:
+    zones = zoneinfo.available_timezones()
+    if zones and text not in zones:
+        raise UsageError(f"`{text}` is no time zone{nearest(text, sorted(zones))}")
+    return text

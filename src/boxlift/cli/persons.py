@@ -1,0 +1,75 @@
+"""Commands by which persons speak: confirm, note."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from boxlift.cli.app import PassOption, app, current_pass, current_project
+from boxlift.cli.output import console
+from boxlift.errors import UsageError
+from boxlift.plan import Plan
+from boxlift.plan.load import nearest
+from boxlift.plan.verdict import Word, speak
+
+
+@app.command()
+def confirm(
+    context: typer.Context,
+    *,
+    step: Annotated[str, typer.Argument(help="A person's step of the plan.")],
+    by: Annotated[str, typer.Option("--by", help="Who says so.")],
+    note: Annotated[str | None, typer.Option("--note", help="What to remember about it.")] = None,
+    refuse: Annotated[bool, typer.Option("--refuse", help="Say that it is not all right.")] = False,
+    reopen: Annotated[bool, typer.Option("--reopen", help="Take back what was said.")] = False,
+    pass_: PassOption = None,
+) -> None:
+    """Say that a person's step is done, refuse it, or reopen it.
+
+    [bold]Example:[/] boxlift confirm check-business --by "Anna Petrova" --note "all branches"
+    """
+    if refuse and reopen:
+        raise UsageError("--refuse and --reopen exclude each other")
+    word = Word.REFUSE if refuse else Word.REOPEN if reopen else Word.CONFIRM
+    project = current_project(context)
+    plan = project.plan()
+    _known(plan, step)
+    with project.journal() as journal:
+        chosen = current_pass(pass_, journal)
+        text = speak(
+            plan, journal, chosen, step, word=word, by=by, note=note, runner_alive=project.runner_alive()
+        )
+        if pass_ is not None:
+            journal.choose(pass_)
+    console().print(f"✓ {text}", markup=False, soft_wrap=True)
+
+
+def _known(plan: Plan, step: str) -> None:
+    if step not in plan.ids():
+        raise UsageError(
+            f"the plan has no step `{step}`{nearest(step, plan.ids())}", cure="see its steps: boxlift plan"
+        )
+
+
+@app.command()
+def note(
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(help="What happened.")],
+    step: Annotated[str | None, typer.Option("--step", help="The step that it belongs to.")] = None,
+    cost: Annotated[
+        float | None, typer.Option("--cost", min=0, help="Minutes that it cost the move.")
+    ] = None,
+    pass_: PassOption = None,
+) -> None:
+    """Put a remark or an incident into the journal.
+
+    [bold]Example:[/] boxlift note "provider's line was down" --step restore-backup --cost 40
+    """
+    project = current_project(context)
+    if step is not None:
+        _known(project.plan(), step)
+    with project.journal() as journal:
+        chosen = current_pass(pass_, journal)
+        journal.incident(chosen, "note", text, step=step, cost=None if cost is None else cost * 60)
+    console().print("✓ noted", markup=False)

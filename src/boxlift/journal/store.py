@@ -1,0 +1,336 @@
+"""The journal's database: SQLite in WAL mode with synchronous FULL.
+
+Committed rows survive kill -9 and a power cut. A full disk costs no row that was committed: a small reserve
+file beside the database is given up first so that a run's end can still be written.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from boxlift.errors import BoxliftError, ExitCode
+from boxlift.journal.records import Attempt, Incident, Result, Segment, Verdict
+
+SCHEMA_VERSION = 1
+_RESERVE_BYTES = 1 << 20
+_T = TypeVar("_T")
+_INSERT_RESULT = (
+    "INSERT INTO results (attempt, play, role, task, host, started, ended, seconds, outcome, tries, cause)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_SEGMENT = (
+    "INSERT INTO segments (attempt, host, at, state, bytes, bytes_total, rate, parts, parts_total, files,"
+    " tables, tables_total, rows) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+class JournalError(BoxliftError):
+    """The journal can't be read or written."""
+
+    code = ExitCode.OUR_FAULT
+
+
+class JournalFullError(JournalError):
+    """No space is left for the journal, even after its reserve was given up."""
+
+    code = ExitCode.PREFLIGHT
+
+
+def _unredacted(text: str) -> str:
+    return text
+
+
+class Journal:
+    """All that happened in a project. Every text goes through `redact` before it is written."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.redact: Callable[[str], str] = _unredacted
+        self._clock = clock
+        self._reserve = path.with_suffix(".reserve")
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        os.close(descriptor)
+        try:
+            self._db = sqlite3.connect(path, timeout=20, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = FULL")
+            self._db.execute("PRAGMA foreign_keys = ON")
+            self._migrate()
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def close(self) -> None:
+        self._db.close()
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _migrate(self) -> None:
+        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA_VERSION:
+            raise JournalError(
+                f"{self.path} was written by a newer boxlift (schema {version}, not {SCHEMA_VERSION})",
+                cure="install that boxlift again",
+            )
+        if version == SCHEMA_VERSION:
+            return
+        schema = (resources.files("boxlift.journal") / "schema.sql").read_text(encoding="utf-8")
+        with suppress(sqlite3.OperationalError):
+            # two first commands at once: the second finds the tables made
+            self._db.executescript(
+                f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
+            )
+        if int(self._db.execute("PRAGMA user_version").fetchone()[0]) != SCHEMA_VERSION:
+            raise JournalError(
+                f"{self.path} cannot be made", cure="check free space and rights of its folder"
+            )
+
+    # writing
+
+    def hold_reserve(self) -> None:
+        """Set the reserve aside; JournalFullError if even that does not fit."""
+        if self._reserve.exists() and self._reserve.stat().st_size == _RESERVE_BYTES:
+            return
+        try:
+            descriptor = os.open(self._reserve, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            try:
+                os.posix_fallocate(descriptor, 0, _RESERVE_BYTES)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            self._reserve.unlink(missing_ok=True)
+            raise self._full() from error
+
+    def _full(self) -> JournalFullError:
+        return JournalFullError(
+            f"the disk of {self.path.parent} is full: the journal cannot be written",
+            cure=f"free at least {_RESERVE_BYTES >> 20} MiB there, then run the command again",
+        )
+
+    def _failure(self, error: sqlite3.Error) -> JournalError:
+        if getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
+            return self._full()
+        return JournalError(f"the journal {self.path} cannot be used: {error}")
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Rows written inside are kept together or not at all."""
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def _write(self, work: Callable[[], _T]) -> _T:
+        """Run one transaction; on a full disk give up the reserve and try once more."""
+        try:
+            with self.transaction():
+                return work()
+        except sqlite3.OperationalError as error:
+            if not isinstance(self._failure(error), JournalFullError) or not self._reserve.exists():
+                raise self._failure(error) from error
+        self._reserve.unlink(missing_ok=True)
+        try:
+            with self.transaction():
+                return work()
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def _clean(self, text: str | None) -> str | None:
+        return None if text is None else self.redact(text)
+
+    def begin(
+        self, *, run: int, pass_: str, phase: str, step: str, kind: str, release: str, trial: bool, log: str
+    ) -> int:
+        """Write that an attempt starts; gives its id."""
+
+        def work() -> int:
+            number = self._db.execute(
+                "SELECT COUNT(*) + 1 FROM attempts WHERE pass = ? AND step = ?", (pass_, step)
+            ).fetchone()[0]
+            cursor = self._db.execute(
+                "INSERT INTO attempts (run, pass, phase, step, kind, release, number, trial, started, log)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (run, pass_, phase, step, kind, release, number, int(trial), self._clock(), log),
+            )
+            return int(cursor.lastrowid or 0)
+
+        return self._write(work)
+
+    def end(
+        self,
+        attempt: int,
+        outcome: str,
+        code: int,
+        *,
+        changes: int = 0,
+        moved: int | None = None,
+        cause: str | None = None,
+    ) -> None:
+        """Write how an attempt ended. `moved` is the bytes it transferred."""
+        self._write(
+            lambda: self._db.execute(
+                "UPDATE attempts SET ended = ?, outcome = ?, exit = ?, changes = ?, bytes = ?, cause = ?"
+                " WHERE id = ?",
+                (self._clock(), outcome, code, changes, moved, self._clean(cause), attempt),
+            )
+        )
+
+    def add(self, attempt: int, results: Iterable[Result] = (), segments: Iterable[Segment] = ()) -> None:
+        """Write results and segments of one attempt in one transaction."""
+
+        def work() -> None:
+            for result in results:
+                self._insert(_INSERT_RESULT, attempt, result)
+            for segment in segments:
+                self._insert(_INSERT_SEGMENT, attempt, segment)
+
+        self._write(work)
+
+    def _insert(self, query: str, attempt: int, record: Result | Segment) -> None:
+        values = [self._clean(value) if isinstance(value, str) else value for value in astuple(record)]
+        self._db.execute(query, [attempt, *values])
+
+    def verdict(
+        self, pass_: str, step: str, release: str, *, verdict: str, by: str, note: str | None
+    ) -> None:
+        self._write(
+            lambda: self._db.execute(
+                "INSERT INTO verdicts (pass, step, release, verdict, by, note, at)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (pass_, step, release, verdict, by, self._clean(note), self._clock()),
+            )
+        )
+
+    def incident(
+        self,
+        pass_: str,
+        kind: str,
+        text: str,
+        *,
+        step: str | None = None,
+        attempt: int | None = None,
+        host: str | None = None,
+        cost: float | None = None,
+        at: float | None = None,
+    ) -> None:
+        self._write(
+            lambda: self._db.execute(
+                "INSERT INTO incidents (at, pass, step, attempt, host, kind, text, cost)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    at if at is not None else self._clock(),
+                    pass_,
+                    step,
+                    attempt,
+                    host,
+                    kind,
+                    self.redact(text),
+                    cost,
+                ),
+            )
+        )
+
+    def choose(self, pass_: str) -> None:
+        """Remember the pass that commands work on when none is named."""
+        if self.chosen_pass() != pass_:
+            self._write(
+                lambda: self._db.execute(
+                    "INSERT INTO choices (pass, at) VALUES (?, ?)", (pass_, self._clock())
+                )
+            )
+
+    def settle_interrupted(self) -> list[Attempt]:
+        """Mark attempts whose runner is gone; call only while holding the project's lock."""
+        stale = [attempt for attempt in self.attempts() if attempt.outcome == "running"]
+        for attempt in stale:
+            last = self._db.execute(
+                "SELECT MAX(ended) FROM results WHERE attempt = ?", (attempt.id,)
+            ).fetchone()[0]
+            ended = max(attempt.started, last or attempt.started)
+
+            def work(attempt: Attempt = attempt, ended: float = ended) -> None:
+                self._db.execute(
+                    "UPDATE attempts SET outcome = 'interrupted', ended = ?, exit = 130,"
+                    " cause = 'the runner was ended' WHERE id = ?",
+                    (ended, attempt.id),
+                )
+
+            self._write(work)
+            self.incident(
+                attempt.pass_,
+                "interruption",
+                "the runner was ended",
+                step=attempt.step,
+                attempt=attempt.id,
+                at=ended,
+            )
+        return stale
+
+    # reading
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
+
+    def chosen_pass(self) -> str | None:
+        rows = self._rows("SELECT pass FROM choices ORDER BY id DESC LIMIT 1")
+        return str(rows[0][0]) if rows else None
+
+    def attempts(self) -> list[Attempt]:
+        """All attempts, oldest first."""
+        rows = self._rows(
+            "SELECT id, run, pass, phase, step, kind, release, number, trial, started, ended, outcome, exit,"
+            " changes, bytes, cause, log FROM attempts ORDER BY id"
+        )
+        return [Attempt(*(*row[:8], bool(row[8]), *row[9:])) for row in rows]
+
+    def results(self, attempt: int) -> list[Result]:
+        rows = self._rows(
+            "SELECT play, role, task, host, started, ended, seconds, outcome, tries, cause FROM results"
+            " WHERE attempt = ? ORDER BY id",
+            (attempt,),
+        )
+        return [Result(*row) for row in rows]
+
+    def segments(self, attempt: int) -> list[Segment]:
+        rows = self._rows(
+            "SELECT host, at, state, bytes, bytes_total, rate, parts, parts_total, files, tables,"
+            " tables_total, rows FROM segments WHERE attempt = ? ORDER BY id",
+            (attempt,),
+        )
+        return [Segment(*row) for row in rows]
+
+    def verdicts(self) -> list[Verdict]:
+        rows = self._rows("SELECT pass, step, release, verdict, by, note, at FROM verdicts ORDER BY id")
+        return [Verdict(*row) for row in rows]
+
+    def incidents(self) -> list[Incident]:
+        rows = self._rows(
+            "SELECT at, pass, step, attempt, host, kind, text, cost FROM incidents ORDER BY at, id"
+        )
+        return [Incident(*row) for row in rows]
+
+    def has_incident(self, kind: str, step: str | None, text: str) -> bool:
+        rows = self._rows(
+            "SELECT 1 FROM incidents WHERE kind = ? AND step IS ? AND text = ?",
+            (kind, step, self.redact(text)),
+        )
+        return bool(rows)

@@ -1,0 +1,131 @@
+"""Where a move stands, in the words of `boxlift status`."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from boxlift.figures import duration, local
+from boxlift.journal import Journal
+from boxlift.plan.model import Kind
+from boxlift.plan.state import Position, State, StepState
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The five lines, and what they are made of. `seconds_left` sums the estimates of the steps ahead."""
+
+    pass_name: str
+    release: str
+    steps: int
+    steps_done: int
+    running: tuple[str, ...]
+    failed: tuple[str, ...]
+    waiting: tuple[str, ...]
+    next_step: str | None
+    next_command: str | None
+    seconds_left: int
+    where: str
+    next: str
+    who: str
+    done: str
+    back: str
+
+
+def standing(position: Position, journal: Journal) -> Standing:
+    """Where we are, what is next, who acts, when we are done, what is safe and the way back."""
+    steps, ahead = position.in_pass, position.ahead
+    names = {
+        state: tuple(item.step.id for item in ahead if item.state is state)
+        for state in (State.RUNNING, State.FAILED, State.WAITING)
+    }
+    first = ahead[0] if ahead else None
+    left = sum(_left(item) for item in ahead)
+    return Standing(
+        pass_name=str(position.pass_),
+        release=position.release,
+        steps=len(steps),
+        steps_done=len(steps) - len(ahead),
+        running=names[State.RUNNING],
+        failed=names[State.FAILED],
+        waiting=names[State.WAITING],
+        next_step=first.step.id if first else None,
+        next_command=command(first) if first else None,
+        seconds_left=round(left),
+        where=_where(position, journal),
+        next=_next(first),
+        who=_who(ahead),
+        done=_done(position, left),
+        back=_back(position),
+    )
+
+
+def command(item: StepState) -> str:
+    """The exact command that brings a step on."""
+    if item.step.kind is Kind.CONFIRM:
+        return f"boxlift confirm {item.step.id} --by NAME"
+    return f"boxlift run {item.step.id}"
+
+
+def _where(position: Position, journal: Journal) -> str:
+    done = len(position.in_pass) - len(position.ahead)
+    text = f"{position.pass_}, release {position.release}: {done} of {len(position.in_pass)} steps done"
+    for item in position.ahead:
+        if item.state is State.RUNNING:
+            text += f"; {item.step.id} runs since {local(item.started)}"
+            segments = journal.segments(journal.attempts()[-1].id)
+            if segments and segments[-1].bytes_total:
+                text += f", {100 * (segments[-1].bytes or 0) // segments[-1].bytes_total} % fetched"
+        elif item.state is State.FAILED:
+            cause = (item.cause or "see boxlift journal").splitlines()[0]
+            text += f"; {item.step.id} failed: {cause}"
+    return text
+
+
+def _next(first: StepState | None) -> str:
+    if first is None:
+        return "nothing is left to do in this pass"
+    if first.state is State.RUNNING:
+        return f"{first.step.id} ends ({first.step.title})"
+    return f"{first.step.id} ({first.step.title}): {command(first)}"
+
+
+def _who(ahead: list[StepState]) -> str:
+    persons = [
+        item
+        for item in ahead
+        if item.step.kind is Kind.CONFIRM and item.state in {State.WAITING, State.FAILED}
+    ]
+    acting = persons[:3] or ahead[:1]
+    if not acting:
+        return "nobody"
+    if ahead[0] not in acting and ahead[0].state is not State.RUNNING:
+        acting = [ahead[0], *acting]
+    return "; ".join(f"{item.step.owner}: {item.step.id}" for item in acting)
+
+
+def _done(position: Position, left: float) -> str:
+    if not position.ahead:
+        return f"the {position.pass_} is complete"
+    text = f"{local(time.time() + left)}, if every step takes its estimate ({duration(left)} left)"
+    return (
+        text if all(item.estimate is not None for item in position.ahead) else f"{text}; some steps have none"
+    )
+
+
+def _left(item: StepState) -> float:
+    estimate = item.estimate or 0.0
+    if item.state is State.RUNNING and item.started is not None:
+        return max(0.0, estimate - (time.time() - item.started))
+    return estimate
+
+
+def _back(position: Position) -> str:
+    reached = {item.step.id for item in position.in_pass if item.attempts}
+    if "open-portal" in reached:
+        return (
+            "the portal is open and cannot be taken back: correct forward; the cloud still holds the old data"
+        )
+    if "activate-release" in reached:
+        return "the cloud still serves everybody; the release before comes back with: boxlift rollback"
+    return "the cloud still serves everybody, and nothing here replaces it yet"

@@ -1,0 +1,67 @@
+"""A person's word on a step: what may be said when, and what follows from it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from boxlift.errors import RefusedError, UsageError
+from boxlift.journal import Journal
+from boxlift.plan.model import Kind, Pass, Plan
+from boxlift.plan.state import BACKUP_STEP, State, position
+
+
+class Word(StrEnum):
+    CONFIRM = "confirm"
+    REFUSE = "refuse"
+    REOPEN = "reopen"
+
+
+def speak(
+    plan: Plan,
+    journal: Journal,
+    pass_: Pass,
+    name: str,
+    *,
+    word: Word,
+    by: str,
+    note: str | None,
+    runner_alive: bool,
+) -> str:
+    """Record a word; gives a sentence that says what it means.
+
+    RefusedError where the plan does not allow it, UsageError where it makes no sense.
+    """
+    step = plan.step(name)
+    if step.kind is not Kind.CONFIRM:
+        raise UsageError(f"`{name}` is done by a machine, not by a person", cure=f"boxlift run {name}")
+    if not by.strip():
+        raise UsageError("--by needs the name of the person who says so")
+    where = position(plan, journal, pass_, runner_alive=runner_alive)
+    item = where.of(name)
+    if item.state is State.SKIPPED:
+        raise RefusedError(
+            f"`{name}` is no step of the {pass_}", cure=f"boxlift confirm {name} --by NAME --pass final"
+        )
+    if word is Word.REOPEN:
+        if item.state not in {State.DONE, State.FAILED}:
+            raise UsageError(f"`{name}` is open: nothing was said about it yet")
+    elif item.missing:
+        raise RefusedError(
+            f"`{name}` needs steps that are not done: {', '.join(item.missing)}",
+            cure="boxlift status",
+        )
+    elif item.state is State.DONE and word is Word.CONFIRM:
+        raise UsageError(f"`{name}` is confirmed already", cure=f"boxlift confirm {name} --by NAME --reopen")
+    journal.verdict(pass_, name, where.release, verdict=word, by=by.strip(), note=note)
+    after = position(plan, journal, pass_, runner_alive=runner_alive)
+    if word is Word.REOPEN:
+        return f"{name} is open again"
+    if word is Word.REFUSE:
+        return f"{name} is refused by {by}; run stops before what needs it"
+    text = f"{name} is confirmed by {by}"
+    if name == BACKUP_STEP:
+        text += f"; the next restore fills the release {after.release}"
+    following = [item for item in after.ahead if item.state is not State.RUNNING]
+    if following:
+        text += f"; next: {following[0].step.id} ({following[0].step.owner})"
+    return text
