@@ -1,0 +1,129 @@
+"""The command `bxbackup`."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+
+from bxbackup import commands
+from bxbackup.errors import BackupError
+from bxbackup.report import print_failure
+
+app = typer.Typer(
+    name="bxbackup",
+    help="Reads, verifies and restores backups of Bitrix24 and 1C-Bitrix.",
+    epilog=(
+        "Exit codes: 0 done and sound, 1 a fault of bxbackup, 2 usage, 3 damaged bytes, "
+        "4 absent bytes or source (can be gone on with), 5 password, 6 refused as unsafe, 7 database."
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Archive = Annotated[
+    Path, typer.Argument(help="Path of the first volume, or of the folder that holds the volumes.")
+]
+PasswordFile = Annotated[
+    Path | None,
+    typer.Option("--password-file", metavar="FILE", help="File whose first line is the backup's password."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+To = Annotated[
+    Path, typer.Option("--to", metavar="DIR", help="Folder to fill: absent, empty, or begun by this command.")
+]
+Database = Annotated[
+    str,
+    typer.Option(
+        "--database", metavar="NAME", help="Database to fill: absent, empty, or begun by this command."
+    ),
+]
+DefaultsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--defaults-file",
+        metavar="FILE",
+        help="MariaDB client option file with the server's address and account.",
+    ),
+]
+Collation = Annotated[
+    str | None,
+    typer.Option(
+        "--collation",
+        metavar="C",
+        help="The one collation for everything; by default the dump's own, where the server has it.",
+    ),
+]
+TimeZone = Annotated[
+    str,
+    typer.Option(
+        "--time-zone", metavar="Z", help="Session time zone of the load; TIMESTAMP columns depend on it."
+    ),
+]
+StateFolder = Annotated[
+    Path,
+    typer.Option(
+        "--state",
+        metavar="DIR",
+        envvar="BXBACKUP_STATE",
+        help="Folder for parts, dumps and progress; never below --to.",
+    ),
+]
+DEFAULT_STATE = Path("bxbackup-state")
+
+
+@app.command()
+def inspect(archive: Archive, json: Json = False) -> None:
+    """Say what a backup is: form, parts, sizes, encryption. Reads only the beginnings; needs no password."""
+    raise typer.Exit(commands.inspect(archive, json=json))
+
+
+@app.command()
+def verify(archive: Archive, password_file: PasswordFile = None, json: Json = False) -> None:
+    """Read every byte of a backup, write nothing, and say how sound it is."""
+    raise typer.Exit(commands.verify(archive, password_file, json=json))
+
+
+@app.command()
+def unpack(archive: Archive, to: To, password_file: PasswordFile = None) -> None:
+    """Unpack a backup. Stopped at any moment, the same command goes on after the last whole part."""
+    raise typer.Exit(commands.unpack(archive, to, password_file))
+
+
+@app.command()
+def load(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds an unpacked backup.")],
+    database: Database,
+    defaults_file: DefaultsFile = None,
+    collation: Collation = None,
+    time_zone: TimeZone = "+00:00",
+) -> None:
+    """Load the dump of an unpacked backup. Stopped at any moment, the same command goes on."""
+    raise typer.Exit(commands.load(folder, database, defaults_file, collation, time_zone))
+
+
+def main() -> None:
+    """Run the command and exit with the contract's code."""
+    doing = next((word for word in sys.argv[1:] if not word.startswith("-")), "bxbackup")
+    try:
+        code = app(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = 2
+    except click.Abort:
+        code = 130
+    except KeyboardInterrupt:
+        code = 130
+    except BackupError as error:
+        print_failure(doing, error)
+        code = error.exit_code
+    except Exception:
+        logging.getLogger("bxbackup").exception("a fault of bxbackup; nothing that was done is lost")
+        code = 1
+    sys.exit(code)

@@ -1,0 +1,156 @@
+"""What each command does, from its options to its exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bxbackup.baseline import write_baseline
+from bxbackup.cipher import read_password
+from bxbackup.display import Display
+from bxbackup.errors import AbsentError
+from bxbackup.inspection import inspect as look_at
+from bxbackup.load import check_target, load_dump
+from bxbackup.report import amount, console, print_json
+from bxbackup.source import Part, local_parts, split_name
+from bxbackup.state import State, beside
+from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
+from bxbackup.verification import verify as read_all
+from bxbackup.volume import peek
+
+
+def inspect(archive: Path, *, json: bool) -> int:
+    """Print what the beginnings of the volumes say. Returns 4 if a part is missing."""
+    found = look_at(archive, local_parts(archive))
+    if json:
+        print_json(found.as_json())
+        return AbsentError.exit_code if found.missing else 0
+    out = console()
+    form = "gzip" if found.gzipped else "not compressed"
+    locked = f"encrypted (version {found.encryption})" if found.encryption else "not encrypted"
+    total = sum(part.bytes for part in found.parts)
+    out.print(f"{found.archive}: {form}, {locked}", markup=False)
+    size = f", {amount(found.uncompressed)} uncompressed" if found.uncompressed is not None else ""
+    out.print(f"{len(found.parts)} parts, {amount(total)}{size}")
+    if found.expected is None:
+        out.print("how many parts there should be is not marked in this backup")
+    for problem in found.problems:
+        out.print(f"✗ {problem}", markup=False)
+    return AbsentError.exit_code if found.missing else 0
+
+
+def verify(archive: Path, password_file: Path | None, *, json: bool) -> int:
+    """Read all, print the verdict, return the contract's code."""
+    parts = local_parts(archive)
+    password = None if password_file is None else read_password(password_file)
+    total = sum(part.path.stat().st_size for part in parts if part.path is not None)
+    with Display("verify", total, quiet=json) as display:
+        verdict = read_all(archive, parts, password, progress=display.at)
+    if json:
+        print_json(verdict.as_json())
+        return verdict.exit_code
+    out = console()
+    for part in verdict.parts:
+        if part.status != "ok":
+            out.print(f"✗ {part.name} {part.status}: {part.error}", markup=False)
+    shown = {part.error for part in verdict.parts}
+    for problem in verdict.problems:
+        if problem not in shown:
+            out.print(f"✗ {problem}", markup=False)
+    strength = ", ".join(sorted({part.evidence for part in verdict.parts if part.status == "ok"}))
+    dump = verdict.dump
+    out.print(
+        f"{'sound' if verdict.sound else 'not sound'}: {len(verdict.parts)} parts, {verdict.files} files, "
+        f"{verdict.folders} folders, {amount(verdict.unpacked)}; evidence: {strength or 'none'}"
+    )
+    if verdict.duplicates:
+        out.print(f"{verdict.duplicates} entries occur more than once; the last one counts")
+    if dump is None:
+        out.print("no database dump in it")
+    else:
+        state = "complete" if dump.complete else "cut short"
+        out.print(f"database dump {state}: {dump.tables} tables, {dump.statements} statements")
+    return verdict.exit_code
+
+
+def complete_set(parts: list[Part]) -> list[Part]:
+    """All parts of a local backup, refused if one is known to be missing.
+
+    :raises AbsentError: names the missing ones.
+    """
+    found = look_at(parts[0].path or Path(parts[0].name), parts)
+    if found.missing:
+        raise AbsentError(
+            f"{len(found.missing)} of {len(found.parts)} parts are missing: {', '.join(found.missing[:5])}",
+            part=found.missing[0],
+            advice="fetch them into the same folder and start the same command again",
+        )
+    return parts
+
+
+def unpack(archive: Path, to: Path, password_file: Path | None) -> int:
+    """Unpack all volumes; go on where an earlier run stopped."""
+    parts = complete_set(local_parts(archive))
+    password = None if password_file is None else read_password(password_file)
+    first = parts[0].path
+    if first is None:
+        raise AbsentError(f"{parts[0].name} is missing")
+    decryption = open_cipher(peek(first, 512), parts[0].name, password)
+    sizes = [part.path.stat().st_size if part.path is not None else 0 for part in parts]
+    state = State(beside(to))
+    with state.held():
+        state.claim(to)
+        identity = f"{split_name(parts[0].name)[0]} {len(parts)} {sum(sizes)}"
+        work = Unpacking(state.folder, {"site": to}, identity, decryption)
+        try:
+            with Display("unpack", sum(sizes)) as display:
+                for part, start in zip(
+                    parts, [sum(sizes[:number]) for number in range(len(sizes))], strict=True
+                ):
+                    if part.number < work.next or part.path is None:
+                        continue
+                    work.progress = lambda read, name=part.name, start=start: display.at(name, start + read)
+                    work.take(part.path, part.name)
+            whole = work.finish()
+            problems = work.problems
+        finally:
+            work.close()
+    if not whole:
+        raise AbsentError("the archive ends in the middle of an entry", advice="its last parts are missing")
+    counts = work.counts
+    console().print(
+        f"{counts.files} files and {counts.folders} folders, {amount(counts.bytes)}, in {to}", markup=False
+    )
+    if problems:
+        raise suspect_files(problems)
+    return 0
+
+
+def load(
+    folder: Path, database: str, defaults_file: Path | None, collation: str | None, time_zone: str
+) -> int:
+    """Load the dump in a folder and write the baseline beside it."""
+    state = State(beside(folder))
+    with state.held():
+        if not state.mark():
+            state.note(to=str(folder.resolve()), device=folder.stat().st_dev, inode=folder.stat().st_ino)
+        state.load.mkdir(mode=0o700, exist_ok=True)
+        check_target(database, defaults_file, state.load)
+        with Display("load", 0) as display:
+            result = load_dump(
+                folder,
+                database=database,
+                defaults_file=defaults_file,
+                collation=collation,
+                time_zone=time_zone,
+                state_dir=state.load,
+                progress=display.loading,
+            )
+        write_baseline(
+            state.baseline,
+            dump_dir=folder,
+            database=database,
+            defaults_file=defaults_file,
+            time_zone=time_zone,
+        )
+    console().print(f"{result.tables} tables, {result.rows:,} rows in {database}", markup=False)
+    return 0

@@ -1,0 +1,145 @@
+"""The state folder: what a restore knows of itself, and which folder and database are its own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bxbackup.durable import locked, read_json, write_json
+from bxbackup.errors import RefusedError, UsageError
+
+MARK = "bxbackup.json"
+_FORMAT = 1
+_OURS = frozenset({MARK, MARK + ".new", "lock"})
+
+
+def now() -> str:
+    """This moment, UTC, ISO 8601 with seconds."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def beside(folder: Path) -> Path:
+    """The state folder of a command that has no `--state`: a hidden sibling of the folder it works on."""
+    there = folder.resolve()
+    return there.with_name(f".{there.name}.bxbackup")
+
+
+@dataclass(frozen=True)
+class State:
+    """A state folder. Everything in it is ours; nothing of it lies below the folder that is restored to."""
+
+    folder: Path
+
+    @property
+    def parts(self) -> Path:
+        """Where fetched parts are kept."""
+        return self.folder / "parts"
+
+    @property
+    def dump(self) -> Path:
+        """Where the dump's files go."""
+        return self.folder / "dump"
+
+    @property
+    def load(self) -> Path:
+        """The state of the load."""
+        return self.folder / "load"
+
+    @property
+    def status(self) -> Path:
+        """The file that the progress display reads."""
+        return self.folder / "status.json"
+
+    @property
+    def baseline(self) -> Path:
+        """The figures that the restored database had before its portal ran."""
+        return self.folder / "baseline.json"
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Make the folder if need be and hold it for this process.
+
+        :raises RefusedError: the folder holds something else, or another process works with it.
+        """
+        if self.folder.is_dir():
+            found = {path.name for path in self.folder.iterdir()}
+            if MARK not in found and found - _OURS:
+                raise RefusedError(
+                    f"{self.folder} is not empty and not a state folder of bxbackup",
+                    cause=f"it holds {', '.join(sorted(found)[:3])}",
+                    advice="name an empty or a new folder",
+                )
+        elif self.folder.exists() or self.folder.is_symlink():
+            raise RefusedError(f"{self.folder} is no folder", advice="name an empty or a new folder")
+        else:
+            self.folder.mkdir(mode=0o750, parents=True)
+        with locked(self.folder):
+            yield
+
+    def mark(self) -> dict[str, Any]:
+        """What this folder says it belongs to; empty for a new one."""
+        return read_json(self.folder / MARK) or {}
+
+    def claim(self, target: Path) -> None:
+        """Make `target`, which must be absent, empty or already ours, this state folder's own.
+
+        :raises RefusedError: it is someone else's, or one of the two folders lies in the other.
+        """
+        target, folder = target.resolve(), self.folder.resolve()
+        if target == folder or target in folder.parents or folder in target.parents:
+            raise RefusedError(
+                f"{target} and the state folder {folder} lie in one another",
+                advice="parts and dumps hold secrets: keep them outside of every document root",
+            )
+        mark = self.mark()
+        if mark and mark["to"] != str(target):
+            raise RefusedError(
+                f"the state folder {folder} restores to {mark['to']}",
+                advice="give another --state or that --to",
+            )
+        if target.exists() and not target.is_dir():
+            raise RefusedError(f"{target} is no folder", advice="name an empty or a new folder")
+        if target.is_dir():
+            figures = target.stat()
+            ours = mark and (mark["device"], mark["inode"]) == (figures.st_dev, figures.st_ino)
+            held = next(iter(os.scandir(target)), None)
+            if held is not None and not ours:
+                raise RefusedError(
+                    f"{target} is not empty, and this state folder did not fill it",
+                    cause=f"it holds {held.name!r}",
+                    advice="name an empty or a new folder; nothing was touched",
+                )
+        else:
+            target.mkdir(mode=0o755, parents=True)
+        figures = target.stat()
+        created = mark.get("created", now())
+        write_json(
+            self.folder / MARK,
+            mark
+            | {
+                "format": _FORMAT,
+                "created": created,
+                "to": str(target),
+                "device": figures.st_dev,
+                "inode": figures.st_ino,
+            },
+        )
+
+    def note(self, **values: Any) -> None:
+        """Add to what the folder says of itself."""
+        write_json(self.folder / MARK, self.mark() | values)
+
+
+def existing(folder: Path) -> State:
+    """A state folder that must be there.
+
+    :raises UsageError: it is not.
+    """
+    if not (folder / MARK).is_file():
+        raise UsageError(f"{folder} is no state folder of bxbackup", advice="name it with --state")
+    return State(folder)

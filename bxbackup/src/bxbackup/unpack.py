@@ -1,0 +1,412 @@
+"""Entries of the archive to files: safely, resumable, special files under side names (backup_format 2, 6)."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import stat
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from bxbackup.durable import room_for, sync_filesystem
+from bxbackup.errors import RefusedError
+from bxbackup.tarstream import Entry, Problem
+
+Room = Literal["site", "dump", "list", "ignored"]
+
+_DUMP = re.compile(rb"\Abitrix/backup/[^/]+\.sql(\.\d+)?\Z|\Amysql_dump_[^/]+\.sql\Z", re.DOTALL)
+_UPLOAD_LISTS = frozenset({b"bitrix/restore_cloud.txt", b"bitrix/restore_cloud.php"})
+_SIDE_NAMES = {
+    b".htaccess": b".htaccess.restore",
+    b".htsecure": b".htsecure.restore",
+    b"bitrix/.settings.php": b"bitrix/.settings.restore.php",
+    b"bitrix/php_interface/dbconn.php": b"bitrix/php_interface/dbconn.restore.php",
+}
+_SECRET = frozenset({b"bitrix/.settings.restore.php", b"bitrix/php_interface/dbconn.restore.php"})
+_FOLDERS_KEPT_OPEN = 64
+_FILE_MODE, _FOLDER_MODE, _SECRET_MODE = 0o644, 0o755, 0o600
+_OPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where an entry goes: a room and the path in it."""
+
+    room: Room
+    path: bytes
+
+
+def placement(path: bytes) -> Placement:
+    """Room and path of an archived path: dumps and side names as the vendor's reader has them (6, step 2)."""
+    if path == b"restore.php":
+        return Placement("ignored", path)
+    if _DUMP.match(path):
+        return Placement("dump", path)
+    if path in _UPLOAD_LISTS:
+        return Placement("list", path)
+    return Placement("site", _SIDE_NAMES.get(path, path))
+
+
+def safe_path(name: bytes) -> tuple[bytes, ...]:
+    """The components of a path that stays inside its folder.
+
+    :raises RefusedError: the path is absolute, climbs, or would do so on a file system that folds Unicode.
+    """
+    components = tuple(part for part in name.split(b"/") if part not in (b"", b"."))
+    shown = name.decode("utf-8", "replace")
+    if name.startswith(b"/"):
+        raise RefusedError(f"the archive holds an absolute path: {shown!r}", advice=_HOSTILE)
+    if b"\0" in name or not all(components):
+        raise RefusedError(f"the archive holds an impossible name: {shown!r}", advice=_HOSTILE)
+    for component in components:
+        folded = unicodedata.normalize("NFKC", component.decode("utf-8", "surrogateescape"))
+        if component == b".." or folded in {".", ".."}:
+            raise RefusedError(f"the archive holds a path that leaves its folder: {shown!r}", advice=_HOSTILE)
+    return components
+
+
+_HOSTILE = "the product's own writer never makes this; find out who made the archive"
+_TAKEN = "two entries of the archive want one name, or the folder was changed meanwhile"
+
+
+def check_kind(entry: Entry, name: bytes) -> None:
+    """Only files and folders are unpacked; the writer makes nothing else (backup_format 2.3).
+
+    :raises RefusedError: the entry is a link, a device or the like.
+    """
+    if entry.kind in ("link", "special"):
+        what = "link" if entry.kind == "link" else "device or special file"
+        shown = name.decode("utf-8", "replace")
+        raise RefusedError(f"the archive holds a {what}: {shown!r}", advice=_HOSTILE)
+
+
+@dataclass
+class Names:
+    """Turns archived names to UTF-8. The first name beyond ASCII decides (backup_format 2.11)."""
+
+    encoding: str | None = None
+
+    def utf8(self, name: bytes) -> bytes:
+        """The name in UTF-8; bytes that fit neither UTF-8 nor cp1251 stay as they are."""
+        if name.isascii():
+            return name
+        if self.encoding is None:
+            try:
+                name.decode("utf-8")
+                self.encoding = "utf-8"
+            except UnicodeDecodeError:
+                self.encoding = "cp1251"
+        if self.encoding == "cp1251":
+            with contextlib.suppress(UnicodeDecodeError):
+                return name.decode("cp1251").encode()
+        return name
+
+
+@dataclass
+class Folders:
+    """Folders below one root, opened without following any link. The root's descriptor stays open."""
+
+    root: int
+    _open: OrderedDict[tuple[bytes, ...], int] = field(default_factory=OrderedDict)
+
+    def descriptor(self, components: tuple[bytes, ...]) -> int:
+        """A descriptor of the folder, made if it is not there; owned by this object.
+
+        :raises RefusedError: something that is no folder stands in the way.
+        """
+        if not components:
+            return self.root
+        found = self._open.get(components)
+        if found is not None:
+            self._open.move_to_end(components)
+            return found
+        parent = self.descriptor(components[:-1])
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            try:
+                opened = os.open(components[-1], flags, dir_fd=parent)
+            except FileNotFoundError:
+                os.mkdir(components[-1], _FOLDER_MODE, dir_fd=parent)
+                opened = os.open(components[-1], flags, dir_fd=parent)
+        except (NotADirectoryError, OSError) as error:
+            if isinstance(error, NotADirectoryError) or error.errno == _ELOOP:
+                raise RefusedError(
+                    f"something that is no folder stands at {_shown(components)}",
+                    advice=_TAKEN,
+                ) from error
+            raise
+        self._open[components] = opened
+        if len(self._open) > _FOLDERS_KEPT_OPEN:
+            _, oldest = self._open.popitem(last=False)
+            os.close(oldest)
+        return opened
+
+    def close(self) -> None:
+        """Close all but the root."""
+        for descriptor in self._open.values():
+            os.close(descriptor)
+        self._open.clear()
+
+
+_ELOOP = 40
+
+
+def _shown(components: tuple[bytes, ...]) -> str:
+    return b"/".join(components).decode("utf-8", "replace")
+
+
+@dataclass
+class _OpenFile:
+    descriptor: int
+    components: tuple[bytes, ...]
+    room: Room
+    written: int = 0
+
+
+@dataclass
+class Counts:
+    """How much was unpacked: pieces and bytes."""
+
+    files: int = 0
+    folders: int = 0
+    bytes: int = 0
+    duplicates: int = 0
+
+
+class Unpacker:
+    """A sink that writes entries below folders.
+
+    :param rooms: folder for each room; a room without a folder goes to `site`, keeping its whole path, except
+        `ignored`, which goes nowhere.
+    :param listing: file that gets one JSON line per entry written; needed to go on after a stop.
+    :param passed_dump: called once, when the first entry after the dump begins.
+    """
+
+    def __init__(
+        self,
+        rooms: dict[Room, Path],
+        listing: Path,
+        passed_dump: Callable[[], None] | None = None,
+    ) -> None:
+        self.counts = Counts()
+        self.problems: list[dict[str, Any]] = []
+        self._rooms = rooms
+        self._passed_dump = passed_dump
+        self._dump_seen = False
+        self._names = Names()
+        self._seen: set[int] = set()
+        self._file: _OpenFile | None = None
+        self._entry: Entry | None = None
+        self._folders: dict[Room, Folders] = {}
+        for room, path in rooms.items():
+            self._folders[room] = Folders(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        self._listing = listing.open("ab")
+
+    # sink
+
+    def begin(self, entry: Entry) -> None:
+        """Open what the entry asks for.
+
+        :raises RefusedError: the entry is a link, a device, or leaves the folder.
+        """
+        name = self._names.utf8(entry.name)
+        components = safe_path(name)
+        check_kind(entry, name)
+        placed = placement(b"/".join(components))
+        if placed.room == "dump":
+            self._dump_seen = self._dump_seen or not placed.path.endswith(b"_after_connect.sql")
+        elif self._dump_seen and self._passed_dump is not None:
+            self._passed_dump()
+            self._passed_dump = None
+        self._entry = entry
+        with room_for(self._rooms["site"]):
+            if entry.kind == "directory":
+                self._folder(components)
+            elif placed.room != "ignored":
+                self._open(placed)
+
+    def data(self, piece: memoryview) -> None:
+        """Write the next bytes."""
+        if self._file is None:
+            return
+        with room_for(self._rooms["site"]):
+            while piece:
+                count = os.write(self._file.descriptor, piece)
+                self._file.written += count
+                piece = piece[count:]
+
+    def end(self) -> None:
+        """Close the file and enter it in the list."""
+        file, entry = self._file, self._entry
+        self._file = self._entry = None
+        if file is None or entry is None:
+            return
+        os.utime(file.descriptor, (entry.mtime, entry.mtime))
+        os.close(file.descriptor)
+        self.counts.files += 1
+        self.counts.bytes += file.written
+        self._note({"path": _text(file.components), "room": file.room, "size": file.written})
+
+    def broken(self) -> None:
+        """Remove a file of which bytes are missing: half a file must not pass for a whole one."""
+        file = self._file
+        self._file = self._entry = None
+        if file is None:
+            return
+        os.close(file.descriptor)
+        folder = self._folders[file.room].descriptor(file.components[:-1])
+        os.unlink(file.components[-1], dir_fd=folder)
+
+    def problem(self, problem: Problem) -> None:
+        """Keep a problem for the report."""
+        self.problems.append(
+            {
+                "kind": problem.kind,
+                "offset": problem.offset,
+                "length": problem.length,
+                "path": self._names.utf8(problem.name).decode("utf-8", "replace"),
+                "text": problem.text,
+            }
+        )
+
+    # state
+
+    def sync(self) -> None:
+        """Make all that was written durable."""
+        with room_for(self._rooms["site"]):
+            self._listing.flush()
+            os.fsync(self._listing.fileno())
+            devices = {os.fstat(folders.root).st_dev: folders.root for folders in self._folders.values()}
+            for descriptor in devices.values():
+                sync_filesystem(descriptor)
+
+    def as_json(self) -> dict[str, Any]:
+        """What is needed to go on from here, as JSON types."""
+        self._listing.flush()
+        return {
+            "encoding": self._names.encoding,
+            "counts": vars(self.counts).copy(),
+            "problems": self.problems,
+            "dump_seen": self._dump_seen,
+            "dump_passed": self._passed_dump is None,
+            "listing": self._listing.tell(),
+            "open": None
+            if self._file is None
+            else {
+                "path": b"/".join(self._file.components).hex(),
+                "room": self._file.room,
+                "written": self._file.written,
+            },
+        }
+
+    def go_on(self, found: dict[str, Any], entry: Entry | None) -> None:
+        """Go on from what `as_json` gave in an earlier process.
+
+        :param entry: the entry that was open, from the parser's position.
+        :raises RefusedError: the folder was changed since; only starting the unpacking anew helps.
+        """
+        self._listing.truncate(found["listing"])
+        self._listing.seek(0, os.SEEK_END)
+        if self._listing.tell() != found["listing"]:
+            raise RefusedError("the list of unpacked files was changed since the last run")
+        self._names.encoding = found["encoding"]
+        self.counts = Counts(**found["counts"])
+        self.problems = list(found["problems"])
+        self._dump_seen = found["dump_seen"]
+        if found["dump_passed"]:
+            self._passed_dump = None
+        with Path(self._listing.name).open("rb") as listing:
+            for line in listing:
+                noted = json.loads(line)
+                self._seen.add(_key(noted["room"], os.fsencode(noted["path"])))
+        self._entry = entry
+        if found["open"] is not None:
+            self._reopen(found["open"])
+
+    def _reopen(self, found: dict[str, Any]) -> None:
+        components = tuple(bytes.fromhex(found["path"]).split(b"/"))
+        room: Room = found["room"]
+        folder = self._folders[room].descriptor(components[:-1])
+        try:
+            descriptor = os.open(components[-1], _OPEN, dir_fd=folder)
+        except OSError as error:
+            raise RefusedError(f"{_shown(components)} was changed since the last run") from error
+        self._file = _OpenFile(descriptor, components, room, found["written"])
+        if os.fstat(descriptor).st_size < found["written"]:
+            raise RefusedError(f"{_shown(components)} was changed since the last run")
+        os.truncate(descriptor, found["written"])
+        os.lseek(descriptor, 0, os.SEEK_END)
+
+    def close(self) -> None:
+        """Give back all descriptors."""
+        if self._file is not None:
+            os.close(self._file.descriptor)
+            self._file = None
+        for folders in self._folders.values():
+            folders.close()
+            os.close(folders.root)
+        self._folders.clear()
+        self._listing.close()
+
+    # work
+
+    def _folder(self, components: tuple[bytes, ...]) -> None:
+        if not components:
+            return
+        key = _key("folder", b"/".join(components))
+        self._folders["site"].descriptor(components)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.counts.folders += 1
+            self._note({"path": _text(components), "room": "folder", "size": 0})
+
+    def _open(self, placed: Placement) -> None:
+        room: Room = placed.room if placed.room in self._folders else "site"
+        components = tuple(placed.path.split(b"/"))
+        if room != "site":
+            components = components[-1:]
+        folder = self._folders[room].descriptor(components[:-1])
+        mode = _FILE_MODE if room == "site" and placed.path not in _SECRET else _SECRET_MODE
+        if placed.room in ("dump", "list"):
+            mode = _SECRET_MODE
+        try:
+            descriptor = os.open(components[-1], _OPEN | os.O_CREAT | os.O_EXCL, mode, dir_fd=folder)
+        except FileExistsError:
+            # Never written through: the name may be a hard link to a file of another release.
+            self._remove(components, folder)
+            descriptor = os.open(components[-1], _OPEN | os.O_CREAT | os.O_EXCL, mode, dir_fd=folder)
+        key = _key(room, b"/".join(components))
+        if key in self._seen:
+            self.counts.duplicates += 1
+            self.counts.files -= 1
+        self._seen.add(key)
+        self._file = _OpenFile(descriptor, components, room)
+
+    def _remove(self, components: tuple[bytes, ...], folder: int) -> None:
+        found = os.stat(components[-1], dir_fd=folder, follow_symlinks=False)
+        if stat.S_ISDIR(found.st_mode):
+            raise RefusedError(
+                f"the archive wants a file where a folder stands: {_shown(components)}",
+                advice=_TAKEN,
+            )
+        os.unlink(components[-1], dir_fd=folder)
+
+    def _note(self, line: dict[str, Any]) -> None:
+        self._listing.write(json.dumps(line, ensure_ascii=True).encode() + b"\n")
+
+
+def _text(components: tuple[bytes, ...]) -> str:
+    return os.fsdecode(b"/".join(components))
+
+
+def _key(room: str, path: bytes) -> int:
+    """64 bits that stand for a path: a set of these keeps memory bounded for a million entries."""
+    digest = hashlib.blake2b(path, digest_size=8, person=room.encode()[:16]).digest()
+    return int.from_bytes(digest, "little")

@@ -1,0 +1,157 @@
+"""Volumes to files: joins volume, cipher, tarstream and unpack; a durable checkpoint after each volume."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bxbackup.cipher import SERVICE_BLOCK, Decryption, password_needed, read_service_block, unlock
+from bxbackup.durable import read_json, write_json
+from bxbackup.errors import DamagedError, RefusedError
+from bxbackup.tarstream import Position, TarParser
+from bxbackup.unpack import Counts, Room, Unpacker
+from bxbackup.volume import VolumeReader
+
+CHECKPOINT = "unpack.json"
+LISTING = "files.jsonl"
+_FORMAT = 1
+_SHOWN = 5
+
+
+def open_cipher(head: bytes, part: str, password: str | None) -> Decryption | None:
+    """What decrypts the archive; None for a plain one.
+
+    :param head: the first 512 uncompressed bytes of the first volume, whose name is `part`.
+    :raises PasswordError: a password is needed and missing or wrong.
+    """
+    service = read_service_block(head)
+    if service is None:
+        return None
+    if password is None:
+        raise password_needed(part)
+    return unlock(service, password)
+
+
+def plain(blocks: Iterable[bytes], number: int, decryption: Decryption | None) -> Iterable[bytes]:
+    """Bytes of the tar stream from the uncompressed bytes of volume `number`."""
+    if decryption is None:
+        yield from blocks
+        return
+    decrypt = decryption.decryptor()
+    skip = SERVICE_BLOCK if number == 0 else 0
+    for block in blocks:
+        dropped, skip = block[skip:], max(0, skip - len(block))
+        if dropped:
+            yield decrypt(dropped)
+
+
+@dataclass
+class Unpacking:
+    """Unpacks volume after volume and remembers durably how far it came.
+
+    :param state: folder for the checkpoint and the list of files.
+    :param rooms: see `Unpacker`.
+    :param identity: what tells this backup from another; a checkpoint of another one is refused.
+    :param progress: told the compressed bytes taken so far in the volume in hand.
+    """
+
+    state: Path
+    rooms: dict[Room, Path]
+    identity: str
+    decryption: Decryption | None
+    passed_dump: Callable[[], None] | None = None
+    progress: Callable[[int], None] | None = None
+    next: int = 0
+    whole: bool = True
+    _unpacker: Unpacker = field(init=False)
+    _parser: TarParser = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = read_json(self.state / CHECKPOINT)
+        if found is not None and found["identity"] != self.identity:
+            raise RefusedError(
+                f"{self.state} belongs to the backup {found['identity']}",
+                advice="give another --state, or remove that folder together with what it restored",
+            )
+        if found is None:
+            (self.state / LISTING).unlink(missing_ok=True)
+        self._unpacker = Unpacker(self.rooms, self.state / LISTING, self.passed_dump)
+        position = Position()
+        if found is not None:
+            position = Position.from_json(found["position"])
+            try:
+                self._unpacker.go_on(found["unpacker"], position.entry)
+            except RefusedError:
+                self._unpacker.close()
+                (self.state / LISTING).unlink(missing_ok=True)
+                self._unpacker = Unpacker(self.rooms, self.state / LISTING, self.passed_dump)
+                position = Position()
+            else:
+                self.next = found["next"]
+        self._parser = TarParser(self._unpacker, position)
+
+    @property
+    def counts(self) -> Counts:
+        """How much was unpacked so far."""
+        return self._unpacker.counts
+
+    @property
+    def problems(self) -> list[dict[str, Any]]:
+        """What is suspect in the archive: kind, offset, length, path, text."""
+        return self._unpacker.problems
+
+    def take(self, path: Path, name: str) -> None:
+        """Unpack the next volume from its file, then make it durable.
+
+        After an error this object is of no more use: a new one goes on after the last volume that was taken.
+
+        :raises DamagedError: the volume is damaged.
+        :raises RefusedError: an entry is unsafe.
+        :raises AbsentError: the disk is full.
+        """
+        with path.open("rb") as file:
+            reader = VolumeReader(file, name)
+            for block in plain(reader.blocks(), self.next, self.decryption):
+                self._parser.feed(block)
+                if self.progress is not None:
+                    self.progress(reader.compressed)
+        self.next += 1
+        self._checkpoint()
+
+    def finish(self) -> bool:
+        """All volumes were taken. Returns whether the stream ended between two entries."""
+        self.whole = self._parser.close()
+        self._checkpoint()
+        return self.whole
+
+    def close(self) -> None:
+        """Give back all descriptors."""
+        self._unpacker.close()
+
+    def _checkpoint(self) -> None:
+        self._unpacker.sync()
+        write_json(
+            self.state / CHECKPOINT,
+            {
+                "format": _FORMAT,
+                "identity": self.identity,
+                "next": self.next,
+                "position": self._parser.at.as_json(),
+                "unpacker": self._unpacker.as_json(),
+            },
+        )
+
+
+def suspect_files(problems: list[dict[str, Any]]) -> DamagedError:
+    """The error for an archive whose bytes are all there, but whose content is not what was meant."""
+    shown = "; ".join(
+        f"{found['path'] or 'offset ' + str(found['offset'])}: {found['text']}" for found in problems[:_SHOWN]
+    )
+    more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    return DamagedError(
+        f"{len(problems)} place{'s' if len(problems) > 1 else ''} in the archive are suspect",
+        cause=shown + more,
+        advice="all else is unpacked; ask for a new backup or take these files from the source",
+    )
