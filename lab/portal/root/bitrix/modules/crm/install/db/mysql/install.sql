@@ -1,0 +1,178 @@
+CREATE TABLE IF NOT EXISTS `b_crm_act` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `TYPE_ID` tinyint(3) unsigned NOT NULL,
+  `PROVIDER_ID` varchar(100) DEFAULT NULL,
+  `PROVIDER_TYPE_ID` varchar(100) DEFAULT NULL,
+  `DIRECTION` int(11) NOT NULL DEFAULT 0,
+  `OWNER_ID` int(10) unsigned NOT NULL,
+  `OWNER_TYPE_ID` int(10) unsigned NOT NULL,
+  `SUBJECT` varchar(512) DEFAULT NULL,
+  `DESCRIPTION` longtext DEFAULT NULL,
+  `COMPLETED` char(1) NOT NULL DEFAULT 'N',
+  `RESPONSIBLE_ID` int(10) unsigned NOT NULL,
+  `PRIORITY` int(11) DEFAULT NULL,
+  `CREATED` datetime DEFAULT NULL,
+  `LAST_UPDATED` datetime DEFAULT NULL,
+  `START_TIME` datetime DEFAULT NULL,
+  `END_TIME` datetime DEFAULT NULL,
+  `DEADLINE` datetime DEFAULT NULL,
+  `ORIGIN_ID` varchar(64) DEFAULT NULL,
+  `SETTINGS` mediumtext DEFAULT NULL,
+  `RESULT_SUM` decimal(18,2) DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_ACT_OWN` (`OWNER_TYPE_ID`,`OWNER_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_act_bind` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `ACTIVITY_ID` int(10) unsigned NOT NULL,
+  `OWNER_ID` int(10) unsigned NOT NULL,
+  `OWNER_TYPE_ID` int(10) unsigned NOT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_ACT_BIND` (`ACTIVITY_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_company` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `DATE_CREATE` datetime DEFAULT NULL,
+  `DATE_MODIFY` datetime DEFAULT NULL,
+  `CREATED_BY_ID` int(10) unsigned NOT NULL,
+  `ASSIGNED_BY_ID` int(10) unsigned DEFAULT NULL,
+  `TITLE` varchar(255) DEFAULT NULL,
+  `LOGO` varchar(10) DEFAULT NULL,
+  `LEAD_ID` int(10) unsigned DEFAULT NULL,
+  `COMPANY_TYPE` varchar(50) DEFAULT NULL,
+  `INDUSTRY` varchar(50) DEFAULT NULL,
+  `REVENUE` decimal(18,2) DEFAULT NULL,
+  `CURRENCY_ID` varchar(50) DEFAULT NULL,
+  `EMPLOYEES` varchar(50) DEFAULT NULL,
+  `COMMENTS` text DEFAULT NULL,
+  PRIMARY KEY (`ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_contact` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `DATE_CREATE` datetime DEFAULT NULL,
+  `DATE_MODIFY` datetime DEFAULT NULL,
+  `CREATED_BY_ID` int(10) unsigned NOT NULL,
+  `ASSIGNED_BY_ID` int(10) unsigned DEFAULT NULL,
+  `COMPANY_ID` int(10) unsigned DEFAULT NULL,
+  `LEAD_ID` int(10) unsigned DEFAULT NULL,
+  `FULL_NAME` varchar(100) DEFAULT NULL,
+  `NAME` varchar(50) DEFAULT NULL,
+  `LAST_NAME` varchar(50) DEFAULT NULL,
+  `PHOTO` int(10) unsigned DEFAULT NULL,
+  `POST` varchar(100) DEFAULT NULL,
+  `BIRTHDATE` date DEFAULT NULL,
+  `COMMENTS` text DEFAULT NULL,
+  `HAS_PHONE` char(1) DEFAULT NULL,
+  `HAS_EMAIL` char(1) DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_B_CRM_CONTACT_FN` (`FULL_NAME`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_deal` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `DATE_CREATE` datetime DEFAULT NULL,
+  `DATE_MODIFY` datetime DEFAULT NULL,
+  `CREATED_BY_ID` int(10) unsigned NOT NULL,
+  `ASSIGNED_BY_ID` int(10) unsigned DEFAULT NULL,
+  `OPENED` char(1) NOT NULL DEFAULT 'N',
+  `LEAD_ID` int(10) unsigned DEFAULT NULL,
+  `COMPANY_ID` int(10) unsigned DEFAULT NULL,
+  `CONTACT_ID` int(10) unsigned DEFAULT NULL,
+  `TITLE` varchar(255) DEFAULT NULL,
+  `STAGE_ID` varchar(50) DEFAULT NULL,
+  `STAGE_SEMANTIC_ID` varchar(3) DEFAULT NULL,
+  `CLOSED` char(1) DEFAULT NULL,
+  `CATEGORY_ID` int(11) NOT NULL DEFAULT 0,
+  `OPPORTUNITY` decimal(18,2) DEFAULT NULL,
+  `CURRENCY_ID` varchar(50) DEFAULT NULL,
+  `EXCH_RATE` decimal(20,4) DEFAULT 1.0000,
+  `PROBABILITY` tinyint(4) DEFAULT NULL,
+  `COMMENTS` text DEFAULT NULL,
+  `BEGINDATE` datetime DEFAULT NULL,
+  `CLOSEDATE` datetime DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_B_CRM_DEAL_CR` (`DATE_CREATE`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_field_multi` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `ENTITY_ID` varchar(16) NOT NULL,
+  `ELEMENT_ID` int(10) unsigned NOT NULL,
+  `TYPE_ID` varchar(16) NOT NULL,
+  `VALUE_TYPE` varchar(50) NOT NULL,
+  `COMPLEX_ID` varchar(100) NOT NULL,
+  `VALUE` varchar(250) NOT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_FM_EL` (`ENTITY_ID`,`ELEMENT_ID`,`TYPE_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_lead` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `DATE_CREATE` datetime DEFAULT NULL,
+  `DATE_MODIFY` datetime DEFAULT NULL,
+  `CREATED_BY_ID` int(10) unsigned NOT NULL,
+  `MODIFY_BY_ID` int(10) unsigned DEFAULT NULL,
+  `ASSIGNED_BY_ID` int(10) unsigned DEFAULT NULL,
+  `OPENED` char(1) NOT NULL DEFAULT 'N',
+  `CONTACT_ID` int(10) unsigned DEFAULT NULL,
+  `STATUS_ID` varchar(50) DEFAULT NULL,
+  `STATUS_SEMANTIC_ID` varchar(3) DEFAULT NULL,
+  `OPPORTUNITY` decimal(18,2) DEFAULT NULL,
+  `CURRENCY_ID` varchar(50) DEFAULT NULL,
+  `SOURCE_ID` varchar(50) DEFAULT NULL,
+  `TITLE` varchar(255) DEFAULT NULL,
+  `FULL_NAME` varchar(100) DEFAULT NULL,
+  `COMMENTS` text DEFAULT NULL,
+  `HAS_PHONE` char(1) DEFAULT NULL,
+  `DATE_CLOSED` datetime DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_B_CRM_LEAD_CR` (`DATE_CREATE`),
+  KEY `IX_B_CRM_LEAD_ST` (`STATUS_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_status` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `ENTITY_ID` varchar(50) NOT NULL,
+  `STATUS_ID` varchar(50) NOT NULL,
+  `NAME` varchar(100) NOT NULL,
+  `NAME_INIT` varchar(100) DEFAULT NULL,
+  `SORT` int(11) NOT NULL,
+  `SYSTEM` char(1) NOT NULL,
+  `COLOR` char(10) DEFAULT NULL,
+  `SEMANTICS` char(1) DEFAULT NULL,
+  `CATEGORY_ID` int(10) unsigned DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_ent_st` (`ENTITY_ID`,`STATUS_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_timeline` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `TYPE_ID` tinyint(3) unsigned NOT NULL,
+  `TYPE_CATEGORY_ID` int(10) unsigned DEFAULT NULL,
+  `CREATED` datetime NOT NULL,
+  `AUTHOR_ID` int(10) unsigned DEFAULT NULL,
+  `ASSOCIATED_ENTITY_ID` int(10) unsigned DEFAULT NULL,
+  `ASSOCIATED_ENTITY_TYPE_ID` int(10) unsigned DEFAULT NULL,
+  `ASSOCIATED_ENTITY_CLASS_NAME` varchar(100) DEFAULT NULL,
+  `COMMENT` text DEFAULT NULL,
+  `SETTINGS` mediumtext DEFAULT NULL,
+  `SOURCE_ID` varchar(255) DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_TL_CR` (`CREATED`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_crm_timeline_bind` (
+  `OWNER_ID` int(10) unsigned NOT NULL,
+  `ENTITY_TYPE_ID` int(10) unsigned NOT NULL,
+  `ENTITY_ID` int(10) unsigned NOT NULL,
+  `IS_FIXED` char(1) NOT NULL DEFAULT 'N',
+  PRIMARY KEY (`OWNER_ID`,`ENTITY_ID`,`ENTITY_TYPE_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_uts_crm_lead` (
+  `VALUE_ID` int(11) NOT NULL,
+  PRIMARY KEY (`VALUE_ID`)
+);

@@ -1,0 +1,2 @@
+<?php
+// Closed to the web; the bootstrap is include/prolog_before.php.

@@ -1,0 +1,322 @@
+CREATE TABLE IF NOT EXISTS `b_agent` (
+  `ID` bigint(20) NOT NULL AUTO_INCREMENT,
+  `MODULE_ID` varchar(50) DEFAULT NULL,
+  `SORT` int(11) NOT NULL DEFAULT 100,
+  `NAME` text DEFAULT NULL,
+  `ACTIVE` char(1) NOT NULL DEFAULT 'Y',
+  `LAST_EXEC` datetime DEFAULT NULL,
+  `NEXT_EXEC` datetime NOT NULL,
+  `DATE_CHECK` datetime DEFAULT NULL,
+  `AGENT_INTERVAL` int(11) DEFAULT 86400,
+  `IS_PERIOD` char(1) DEFAULT 'Y',
+  `USER_ID` int(11) DEFAULT NULL,
+  `RUNNING` char(1) NOT NULL DEFAULT 'N',
+  `RETRY_COUNT` int(11) NOT NULL DEFAULT 0,
+  PRIMARY KEY (`ID`),
+  KEY `ix_agent_next_exec` (`NEXT_EXEC`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_event` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `EVENT_NAME` varchar(255) NOT NULL,
+  `MESSAGE_ID` int(11) DEFAULT NULL,
+  `LID` varchar(255) NOT NULL,
+  `C_FIELDS` longtext DEFAULT NULL,
+  `DATE_INSERT` datetime DEFAULT NULL,
+  `DATE_EXEC` datetime DEFAULT NULL,
+  `SUCCESS_EXEC` char(1) NOT NULL DEFAULT 'N',
+  `DUPLICATE` char(1) NOT NULL DEFAULT 'Y',
+  `LANGUAGE_ID` char(2) DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `ix_success` (`SUCCESS_EXEC`),
+  KEY `ix_b_event_date_exec` (`DATE_EXEC`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_event_log` (
+  `ID` bigint(20) NOT NULL AUTO_INCREMENT,
+  `TIMESTAMP_X` datetime DEFAULT NULL,
+  `SEVERITY` varchar(50) NOT NULL,
+  `AUDIT_TYPE_ID` varchar(50) NOT NULL,
+  `MODULE_ID` varchar(50) NOT NULL,
+  `ITEM_ID` varchar(255) NOT NULL,
+  `REMOTE_ADDR` varchar(40) DEFAULT NULL,
+  `USER_AGENT` text DEFAULT NULL,
+  `REQUEST_URI` text DEFAULT NULL,
+  `SITE_ID` char(2) DEFAULT NULL,
+  `USER_ID` int(11) DEFAULT NULL,
+  `DESCRIPTION` mediumtext DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `ix_b_event_log_time` (`TIMESTAMP_X`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_event_message` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `TIMESTAMP_X` timestamp NULL DEFAULT NULL,
+  `EVENT_NAME` varchar(255) NOT NULL,
+  `LID` char(2) DEFAULT NULL,
+  `ACTIVE` char(1) NOT NULL DEFAULT 'Y',
+  `EMAIL_FROM` varchar(255) NOT NULL DEFAULT '#EMAIL_FROM#',
+  `EMAIL_TO` varchar(255) NOT NULL DEFAULT '#EMAIL_TO#',
+  `SUBJECT` varchar(255) DEFAULT NULL,
+  `MESSAGE` longtext DEFAULT NULL,
+  `BODY_TYPE` varchar(4) NOT NULL DEFAULT 'text',
+  `BCC` text DEFAULT NULL,
+  `LANGUAGE_ID` char(2) DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `ix_b_event_message_name` (`EVENT_NAME`(50))
+);
+
+CREATE TABLE IF NOT EXISTS `b_event_message_site` (
+  `EVENT_MESSAGE_ID` int(11) NOT NULL,
+  `SITE_ID` char(2) NOT NULL,
+  PRIMARY KEY (`EVENT_MESSAGE_ID`,`SITE_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_event_type` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `LID` char(2) NOT NULL,
+  `EVENT_NAME` varchar(255) NOT NULL,
+  `NAME` varchar(100) DEFAULT NULL,
+  `DESCRIPTION` text DEFAULT NULL,
+  `SORT` int(11) NOT NULL DEFAULT 150,
+  `EVENT_TYPE` varchar(10) NOT NULL DEFAULT 'email',
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_1` (`EVENT_NAME`,`LID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_file` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `TIMESTAMP_X` timestamp NULL DEFAULT NULL,
+  `MODULE_ID` varchar(50) DEFAULT NULL,
+  `HEIGHT` int(11) DEFAULT NULL,
+  `WIDTH` int(11) DEFAULT NULL,
+  `FILE_SIZE` bigint(20) DEFAULT NULL,
+  `CONTENT_TYPE` varchar(255) DEFAULT 'IMAGE',
+  `SUBDIR` varchar(255) DEFAULT NULL,
+  `FILE_NAME` varchar(255) NOT NULL,
+  `ORIGINAL_NAME` varchar(255) DEFAULT NULL,
+  `DESCRIPTION` varchar(255) DEFAULT NULL,
+  `HANDLER_ID` varchar(50) DEFAULT NULL,
+  `EXTERNAL_ID` varchar(50) DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_B_FILE_EXTERNAL_ID` (`EXTERNAL_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_file_hash` (
+  `FILE_ID` int(11) NOT NULL,
+  `FILE_SIZE` bigint(20) NOT NULL,
+  `FILE_HASH` varchar(50) NOT NULL,
+  PRIMARY KEY (`FILE_ID`),
+  KEY `ix_file_hash_size_hash` (`FILE_SIZE`,`FILE_HASH`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_group` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `TIMESTAMP_X` timestamp NULL DEFAULT NULL,
+  `ACTIVE` char(1) NOT NULL DEFAULT 'Y',
+  `C_SORT` int(11) NOT NULL DEFAULT 100,
+  `ANONYMOUS` char(1) NOT NULL DEFAULT 'N',
+  `IS_SYSTEM` char(1) NOT NULL DEFAULT 'Y',
+  `NAME` varchar(255) NOT NULL,
+  `DESCRIPTION` varchar(255) DEFAULT NULL,
+  `SECURITY_POLICY` text DEFAULT NULL,
+  `STRING_ID` varchar(255) DEFAULT NULL,
+  PRIMARY KEY (`ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_hot_keys` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `KEYS_STRING` varchar(20) NOT NULL,
+  `CODE_ID` int(11) NOT NULL,
+  `USER_ID` int(11) NOT NULL,
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ix_b_hot_keys_co_u` (`CODE_ID`,`USER_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_hot_keys_code` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `CLASS_NAME` varchar(50) DEFAULT NULL,
+  `CODE` varchar(255) DEFAULT NULL,
+  `NAME` varchar(255) DEFAULT NULL,
+  `COMMENTS` varchar(255) DEFAULT NULL,
+  `TITLE_OBJ` varchar(50) DEFAULT NULL,
+  `URL` varchar(255) DEFAULT NULL,
+  `IS_CUSTOM` tinyint(4) NOT NULL DEFAULT 1,
+  PRIMARY KEY (`ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_lang` (
+  `LID` char(2) NOT NULL,
+  `SORT` int(11) NOT NULL DEFAULT 100,
+  `DEF` char(1) NOT NULL DEFAULT 'N',
+  `ACTIVE` char(1) NOT NULL DEFAULT 'Y',
+  `NAME` varchar(50) NOT NULL,
+  `DIR` varchar(50) NOT NULL,
+  `LANGUAGE_ID` char(2) NOT NULL,
+  `DOC_ROOT` varchar(255) DEFAULT NULL,
+  `DOMAIN_LIMITED` char(1) NOT NULL DEFAULT 'N',
+  `SERVER_NAME` varchar(255) DEFAULT NULL,
+  `SITE_NAME` varchar(255) DEFAULT NULL,
+  `EMAIL` varchar(255) DEFAULT NULL,
+  `CULTURE_ID` int(11) DEFAULT NULL,
+  PRIMARY KEY (`LID`),
+  KEY `ix_b_lang_def_active` (`DEF`,`ACTIVE`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_lang_domain` (
+  `LID` char(2) NOT NULL,
+  `DOMAIN` varchar(255) NOT NULL,
+  PRIMARY KEY (`LID`,`DOMAIN`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_language` (
+  `LID` char(2) NOT NULL,
+  `SORT` int(11) NOT NULL DEFAULT 100,
+  `DEF` char(1) NOT NULL DEFAULT 'N',
+  `ACTIVE` char(1) NOT NULL DEFAULT 'Y',
+  `NAME` varchar(50) NOT NULL,
+  `CULTURE_ID` int(11) DEFAULT NULL,
+  `CODE` varchar(35) DEFAULT NULL,
+  PRIMARY KEY (`LID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_module` (
+  `ID` varchar(50) NOT NULL,
+  `DATE_ACTIVE` timestamp NULL DEFAULT NULL,
+  PRIMARY KEY (`ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_module_to_module` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `TIMESTAMP_X` timestamp NULL DEFAULT NULL,
+  `SORT` int(11) NOT NULL DEFAULT 100,
+  `FROM_MODULE_ID` varchar(50) NOT NULL,
+  `MESSAGE_ID` varchar(255) NOT NULL,
+  `TO_MODULE_ID` varchar(50) NOT NULL,
+  `TO_PATH` varchar(255) DEFAULT NULL,
+  `TO_CLASS` varchar(255) DEFAULT NULL,
+  `TO_METHOD` varchar(255) DEFAULT NULL,
+  `TO_METHOD_ARG` varchar(255) DEFAULT NULL,
+  `VERSION` int(11) DEFAULT NULL,
+  `UNIQUE_ID` varchar(32) NOT NULL,
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_module_to_module_unique_id` (`UNIQUE_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_option` (
+  `MODULE_ID` varchar(50) NOT NULL,
+  `NAME` varchar(100) NOT NULL,
+  `VALUE` mediumtext DEFAULT NULL,
+  `DESCRIPTION` varchar(255) DEFAULT NULL,
+  `SITE_ID` char(2) DEFAULT NULL,
+  PRIMARY KEY (`MODULE_ID`,`NAME`),
+  KEY `ix_option_name` (`NAME`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_short_uri` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `URI` varchar(2000) NOT NULL,
+  `URI_CRC` int(11) NOT NULL,
+  `SHORT_URI` varbinary(250) NOT NULL,
+  `SHORT_URI_CRC` int(11) NOT NULL,
+  `STATUS` int(11) NOT NULL DEFAULT 301,
+  `MODIFIED` datetime NOT NULL,
+  `LAST_USED` datetime DEFAULT NULL,
+  `NUMBER_USED` int(11) NOT NULL DEFAULT 0,
+  PRIMARY KEY (`ID`),
+  KEY `ux_b_short_uri_1` (`SHORT_URI_CRC`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_site_template` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `SITE_ID` char(2) NOT NULL,
+  `CONDITION` varchar(255) DEFAULT NULL,
+  `SORT` int(11) NOT NULL DEFAULT 500,
+  `TEMPLATE` varchar(255) NOT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `ix_site_template_site` (`SITE_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_user` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `TIMESTAMP_X` timestamp NULL DEFAULT NULL,
+  `LOGIN` varchar(50) NOT NULL,
+  `PASSWORD` varchar(255) NOT NULL,
+  `CHECKWORD` varchar(255) DEFAULT NULL,
+  `ACTIVE` char(1) NOT NULL DEFAULT 'Y',
+  `NAME` varchar(50) DEFAULT NULL,
+  `LAST_NAME` varchar(50) DEFAULT NULL,
+  `SECOND_NAME` varchar(50) DEFAULT NULL,
+  `EMAIL` varchar(255) DEFAULT NULL,
+  `LAST_LOGIN` datetime DEFAULT NULL,
+  `DATE_REGISTER` datetime NOT NULL,
+  `LID` char(2) DEFAULT NULL,
+  `PERSONAL_BIRTHDAY` date DEFAULT NULL,
+  `PERSONAL_PHOTO` int(11) DEFAULT NULL,
+  `WORK_POSITION` varchar(255) DEFAULT NULL,
+  `XML_ID` varchar(255) DEFAULT NULL,
+  `EXTERNAL_AUTH_ID` varchar(255) DEFAULT NULL,
+  `LANGUAGE_ID` char(2) DEFAULT NULL,
+  `TIME_ZONE_OFFSET` int(11) DEFAULT NULL,
+  `BLOCKED` char(1) NOT NULL DEFAULT 'N',
+  `PASSWORD_EXPIRED` char(1) NOT NULL DEFAULT 'N',
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ix_login` (`LOGIN`,`EXTERNAL_AUTH_ID`(100)),
+  KEY `ix_b_user_email` (`EMAIL`(100)),
+  KEY `ix_user_last_login` (`LAST_LOGIN`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_user_counter` (
+  `ID` bigint(20) unsigned NOT NULL AUTO_INCREMENT,
+  `USER_ID` int(11) NOT NULL,
+  `SITE_ID` char(2) NOT NULL DEFAULT '**',
+  `CODE` varchar(50) NOT NULL,
+  `CNT` int(11) NOT NULL DEFAULT 0,
+  `LAST_DATE` datetime DEFAULT NULL,
+  `TIMESTAMP_X` datetime NOT NULL DEFAULT '3000-01-01 00:00:00',
+  `SENT` char(1) DEFAULT '0',
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_user_counter_user_site_code` (`USER_ID`,`SITE_ID`,`CODE`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_user_field` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `ENTITY_ID` varchar(50) DEFAULT NULL,
+  `FIELD_NAME` varchar(50) DEFAULT NULL,
+  `USER_TYPE_ID` varchar(50) DEFAULT NULL,
+  `XML_ID` varchar(255) DEFAULT NULL,
+  `SORT` int(11) DEFAULT NULL,
+  `MULTIPLE` char(1) NOT NULL DEFAULT 'N',
+  `MANDATORY` char(1) NOT NULL DEFAULT 'N',
+  `SETTINGS` text DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_user_type_entity` (`ENTITY_ID`,`FIELD_NAME`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_user_group` (
+  `USER_ID` int(11) NOT NULL,
+  `GROUP_ID` int(11) NOT NULL,
+  `DATE_ACTIVE_FROM` datetime DEFAULT NULL,
+  `DATE_ACTIVE_TO` datetime DEFAULT NULL,
+  UNIQUE KEY `ix_user_group` (`USER_ID`,`GROUP_ID`),
+  KEY `ix_user_group_group` (`GROUP_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_user_index` (
+  `USER_ID` int(11) NOT NULL,
+  `SEARCH_USER_CONTENT` text DEFAULT NULL,
+  `SEARCH_DEPARTMENT_CONTENT` text DEFAULT NULL,
+  `NAME` varchar(50) DEFAULT NULL,
+  `LAST_NAME` varchar(50) DEFAULT NULL,
+  `WORK_POSITION` varchar(255) DEFAULT NULL,
+  PRIMARY KEY (`USER_ID`),
+  FULLTEXT KEY `IXF_B_USER_INDEX_1` (`SEARCH_USER_CONTENT`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_user_session` (
+  `SESSION_ID` varchar(250) NOT NULL,
+  `TIMESTAMP_X` timestamp NOT NULL DEFAULT current_timestamp() ON UPDATE current_timestamp(),
+  `SESSION_DATA` longtext DEFAULT NULL,
+  PRIMARY KEY (`SESSION_ID`),
+  KEY `ix_user_session_time` (`TIMESTAMP_X`)
+);

@@ -1,0 +1,2 @@
+<?php
+require $_SERVER['DOCUMENT_ROOT'] . '/bitrix/urlrewrite.php';

@@ -1,0 +1,6 @@
+<?php
+namespace Bitrix\Main\DB;
+
+class ConnectionException extends \RuntimeException
+{
+}

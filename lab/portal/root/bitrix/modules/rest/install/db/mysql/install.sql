@@ -1,0 +1,40 @@
+CREATE TABLE IF NOT EXISTS `b_rest_app` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `CLIENT_ID` varchar(128) NOT NULL,
+  `CODE` varchar(128) NOT NULL,
+  `ACTIVE` char(1) NOT NULL DEFAULT 'Y',
+  `INSTALLED` char(1) NOT NULL DEFAULT 'N',
+  `URL` varchar(1000) NOT NULL,
+  `URL_INSTALL` varchar(1000) DEFAULT NULL,
+  `VERSION` varchar(4) DEFAULT '1',
+  `SCOPE` varchar(2000) NOT NULL,
+  `STATUS` char(1) NOT NULL DEFAULT 'F',
+  `DATE_FINISH` date DEFAULT NULL,
+  `IS_TRIALED` char(1) DEFAULT 'N',
+  `SHARED_KEY` varchar(32) DEFAULT NULL,
+  `CLIENT_SECRET` varchar(100) DEFAULT NULL,
+  `APP_NAME` varchar(1000) DEFAULT NULL,
+  `ACCESS` varchar(2000) DEFAULT '',
+  `APPLICATION_TOKEN` varchar(50) DEFAULT '',
+  `MOBILE` char(1) DEFAULT 'N',
+  `DATE_INSTALL` datetime DEFAULT current_timestamp(),
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_b_rest_app1` (`CLIENT_ID`)
+);
+
+CREATE TABLE IF NOT EXISTS `b_rest_event` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `APP_ID` int(11) DEFAULT NULL,
+  `EVENT_NAME` varchar(255) NOT NULL,
+  `EVENT_HANDLER` varchar(255) NOT NULL,
+  `USER_ID` int(11) DEFAULT 0,
+  `TITLE` varchar(255) DEFAULT '',
+  `COMMENT` varchar(255) DEFAULT '',
+  `DATE_CREATE` datetime DEFAULT current_timestamp(),
+  `APPLICATION_TOKEN` varchar(50) DEFAULT '',
+  `CONNECTOR_ID` varchar(255) DEFAULT '',
+  `INTEGRATION_ID` int(11) DEFAULT NULL,
+  `OPTIONS` varchar(1024) DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `ix_b_rest_event_event_name` (`EVENT_NAME`)
+);
