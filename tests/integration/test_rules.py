@@ -1,0 +1,149 @@
+"""Rules hold rows of a real database still and give the old values back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible.module_utils.boxlift_rules import Holder, Rule, RuleError
+from ansible.module_utils.boxlift_sql import Database
+
+SCHEMA = "portal_test"
+
+
+@pytest.fixture
+def database(mariadb_socket: Path) -> Iterator[Database]:
+    session = Database(
+        {"login_unix_socket": str(mariadb_socket), "login_user": "root", "login_password": None}
+    )
+    for statement in (
+        f"DROP DATABASE IF EXISTS {SCHEMA}",
+        "DROP DATABASE IF EXISTS boxlift",
+        f"CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4",
+        f"CREATE TABLE {SCHEMA}.b_option (MODULE_ID VARCHAR(50), NAME VARCHAR(100), VALUE MEDIUMTEXT,"
+        " PRIMARY KEY (MODULE_ID, NAME))",
+        f"CREATE TABLE {SCHEMA}.b_option_site (MODULE_ID VARCHAR(50), NAME VARCHAR(100), SITE_ID CHAR(2),"
+        " VALUE MEDIUMTEXT, PRIMARY KEY (MODULE_ID, NAME, SITE_ID))",
+        f"CREATE TABLE {SCHEMA}.b_mail_mailbox (ID INT PRIMARY KEY, ACTIVE CHAR(1), NAME TEXT)",
+        f"CREATE TABLE {SCHEMA}.b_sip"
+        " (ID INT PRIMARY KEY, LINE BLOB, CHANGED TIMESTAMP NULL, SUM DECIMAL(30,9))",
+        f"INSERT INTO {SCHEMA}.b_mail_mailbox VALUES (1,'Y','50 % больше'), (2,'N','b'), (3,'Y','c')",
+        f"INSERT INTO {SCHEMA}.b_sip"
+        " VALUES (1, 0xFF00, '2026-11-20 10:00:00', 123456789012345678901.123456789)",
+    ):
+        session.run(statement)
+    session.commit()
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def holder(database: Database) -> Holder:
+    return Holder(database, "final-1", SCHEMA)
+
+
+def rule(**raw: Any) -> Rule:
+    return Rule.parse({"id": "r", "reason": "because", "opening": "restore", **raw})
+
+
+MAILBOXES = rule(table="b_mail_mailbox", where="ACTIVE = 'Y'", set={"ACTIVE": "N"})
+LINES = rule(table="b_sip", delete=True)
+AGENTS = rule(option={"module": "main", "name": "check_agents"}, value="N", opening={"set": "Y"})
+
+
+def state(database: Database, table: str) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = database.rows(f"SELECT * FROM {SCHEMA}.{table} ORDER BY 1")
+    return rows
+
+
+def test_holds_and_gives_back_columns(database: Database, holder: Holder) -> None:
+    before = state(database, "b_mail_mailbox")
+    assert holder.hold([MAILBOXES])[0].rows == 2
+    assert [row[1] for row in state(database, "b_mail_mailbox")] == ["N", "N", "N"]
+    assert holder.hold([MAILBOXES])[0].rows == 0
+    assert holder.give_back([MAILBOXES])[0].rows == 2
+    assert state(database, "b_mail_mailbox") == before
+    assert holder.give_back([MAILBOXES])[0].rows == 0
+
+
+def test_gives_back_deleted_rows_byte_for_byte(database: Database, holder: Holder) -> None:
+    before = state(database, "b_sip")
+    assert holder.hold([LINES])[0].rows == 1
+    assert state(database, "b_sip") == []
+    holder.give_back([LINES])
+    assert state(database, "b_sip") == before
+
+
+def test_a_percent_sign_in_a_condition_is_a_pattern(database: Database, holder: Holder) -> None:
+    held = rule(table="b_mail_mailbox", where="NAME LIKE '50 %'", set={"ACTIVE": "N"})
+    assert holder.count([held])[0].rows == 1
+    assert holder.hold([held])[0].rows == 1
+
+
+def test_keeps_what_somebody_changed_meanwhile(database: Database, holder: Holder) -> None:
+    holder.hold([MAILBOXES])
+    database.run(f"UPDATE {SCHEMA}.b_mail_mailbox SET ACTIVE = 'X' WHERE ID = 3")
+    outcome = holder.give_back([MAILBOXES])[0]
+    assert outcome.rows == 2
+    assert outcome.kept == ['b_mail_mailbox {"ID": "3"}']
+    assert [row[1] for row in state(database, "b_mail_mailbox")] == ["Y", "N", "X"]
+
+
+def test_an_option_without_row_is_set_and_opened(database: Database, holder: Holder) -> None:
+    assert holder.hold([AGENTS])[0].rows == 1
+    assert state(database, "b_option") == [("main", "check_agents", "N")]
+    holder.give_back([AGENTS])
+    assert state(database, "b_option") == [("main", "check_agents", "Y")]
+
+
+def test_an_option_without_row_goes_again(database: Database, holder: Holder) -> None:
+    held = rule(option={"module": "main", "name": "x"}, value="N")
+    holder.hold([held])
+    holder.give_back([held])
+    assert state(database, "b_option") == []
+
+
+def test_a_value_of_one_site_is_held_too(database: Database, holder: Holder) -> None:
+    database.run(f"INSERT INTO {SCHEMA}.b_option_site VALUES ('main', 'check_agents', 's1', 'Y')")
+    assert holder.hold([AGENTS])[0].rows == 2
+    assert state(database, "b_option_site") == [("main", "check_agents", "s1", "N")]
+
+
+def test_absent_tables_and_columns_do_not_apply(holder: Holder) -> None:
+    outcomes = holder.hold(
+        [rule(table="b_none", delete=True), rule(table="b_mail_mailbox", set={"STATUS": "N"})]
+    )
+    assert [outcome.applies for outcome in outcomes] == [False, False]
+
+
+def test_a_dry_run_changes_nothing(database: Database, holder: Holder) -> None:
+    before = state(database, "b_mail_mailbox")
+    assert holder.hold([MAILBOXES, LINES, AGENTS], dry=True)[0].rows == 2
+    assert state(database, "b_mail_mailbox") == before
+    assert not database.has_database("boxlift")
+
+
+def test_a_value_held_again_after_opening_is_remembered_anew(database: Database, holder: Holder) -> None:
+    holder.hold([MAILBOXES])
+    holder.give_back([MAILBOXES])
+    database.run(f"UPDATE {SCHEMA}.b_mail_mailbox SET ACTIVE = 'N' WHERE ID = 1")
+    assert holder.hold([MAILBOXES])[0].rows == 1
+    holder.give_back([MAILBOXES])
+    assert [row[1] for row in state(database, "b_mail_mailbox")] == ["N", "N", "Y"]
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        {"table": "b_x"},
+        {"table": "b_x", "delete": True, "set": {"A": 1}},
+        {"table": "b_x", "delete": True, "opening": "later"},
+        {"table": "b_x", "delete": True, "reason": ""},
+        {"table": "b_x", "delete": True, "opening": {"set": "Y"}},
+    ],
+)
+def test_a_rule_that_is_not_clear_is_refused(raw: dict[str, Any]) -> None:
+    with pytest.raises(RuleError):
+        rule(**raw)
