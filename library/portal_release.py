@@ -67,7 +67,7 @@ CREATE TABLE IF NOT EXISTS `boxlift`.`portal_release` (
 
 FIELDS = ("name", "kind", "database_name", "filled_at", "quieted_at", "activated_at", "opened_at")
 
-#: Tables whose new rows are people's work; the highest ID at opening is the mark (backup_format, portal_runtime).
+#: Tables whose new rows are people's work; the highest ID at opening is the mark.
 WORK_TABLES = (
     "b_crm_act",
     "b_crm_company",

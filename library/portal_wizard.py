@@ -1,0 +1,178 @@
+"""Ansible module: the portal's installation wizard, unattended."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import subprocess
+import time
+import urllib.parse
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from http.cookies import SimpleCookie
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.boxlift_php import PHP_ARGUMENTS, as_user
+from ansible.module_utils.boxlift_wizard import WizardError, install, is_installer, parse
+
+DOCUMENTATION = r"""
+module: portal_wizard
+short_description: Go through the installation wizard of the portal
+description:
+  - Answers the wizard by HTTP, as a browser does, through PHP's own server on a loopback port.
+    The unfinished installer is thus never reachable from outside.
+  - Does nothing when the portal answers with something else than the installer.
+options:
+  root: {description: Document root of the distribution., type: path, required: true}
+  user: {description: User that PHP runs as., type: str, default: portal}
+  php: {description: The PHP command., type: str, default: php}
+  state:
+    description: C(installed) goes through the wizard, C(read) only looks.
+    type: str
+    choices: [installed, read]
+    default: installed
+  host: {description: Name that the portal is asked for., type: str, default: localhost}
+  answers: {description: "Fields of the wizard, C(__wiz_) left out.", type: dict, default: {}}
+  timeout: {description: Seconds that one request may take., type: int, default: 900}
+author: The boxlift authors
+"""
+
+EXAMPLES = r"""
+- name: Go through the wizard
+  portal_wizard:
+    root: /srv/portal/releases/box
+    answers: {agree_license: "Y", login: admin}
+"""
+
+RETURN = r"""
+installed: {description: Whether the installer is gone., returned: always, type: bool}
+steps: {description: Steps that were taken., returned: always, type: list}
+"""
+
+
+def free_port() -> int:
+    """Return a loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Client:
+    """A browser of one site with cookies."""
+
+    def __init__(self, port: int, host: str, timeout: int) -> None:
+        """Talk to a loopback port under the given host name; ``timeout`` in seconds."""
+        self._port = port
+        self._host = host
+        self._timeout = timeout
+        self._cookies: SimpleCookie = SimpleCookie()
+
+    def send(self, path: str, fields: Mapping[str, str] | None) -> str:
+        """Post fields, or get the path when there are none, and return the text."""
+        location, text = self._request(path, fields)
+        for _ in range(5):
+            if not location:
+                return text
+            location, text = self._request(location, None)
+        raise WizardError(f"{path} redirects without end")
+
+    def _request(self, path: str, fields: Mapping[str, str] | None) -> tuple[str, str]:
+        url = urllib.parse.urlsplit(path)
+        target = urllib.parse.urlunsplit(("", "", url.path or "/", url.query, ""))
+        headers = {"Host": self._host}
+        if self._cookies:
+            headers["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in self._cookies.items())
+        body = None
+        if fields is not None:
+            body = urllib.parse.urlencode(fields)
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=self._timeout)
+        try:
+            connection.request("GET" if fields is None else "POST", target, body, headers)
+            answer = connection.getresponse()
+            text = answer.read().decode("utf-8", "replace")
+        except (OSError, http.client.HTTPException) as error:
+            raise WizardError(f"no answer from the portal: {error}") from error
+        finally:
+            connection.close()
+        for header in answer.headers.get_all("Set-Cookie", []):
+            self._cookies.load(header)
+        return answer.getheader("Location") or "", text
+
+
+@contextmanager
+def served(params: Mapping[str, Any]) -> Iterator[Client]:
+    """Serve a document root on loopback while the block runs."""
+    port = free_port()
+    command = as_user(
+        params["user"],
+        [
+            params["php"],
+            "-d",
+            "short_open_tag=1",
+            "-d",
+            "max_execution_time=0",
+            "-d",
+            "memory_limit=1G",
+            "-S",
+            f"127.0.0.1:{port}",
+            "-t",
+            params["root"],
+        ],
+    )
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=params["root"],
+    )
+    try:
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+            if process.poll() is not None:
+                raise WizardError(f"PHP's server ended with {process.returncode}")
+            time.sleep(0.1)
+        yield Client(port, params["host"], params["timeout"])
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **PHP_ARGUMENTS,
+            "state": {"type": "str", "choices": ["installed", "read"], "default": "installed"},
+            "host": {"type": "str", "default": "localhost"},
+            "answers": {"type": "dict", "default": {}, "no_log": True},
+            "timeout": {"type": "int", "default": 900},
+        },
+        supports_check_mode=True,
+    )
+    given = module.params
+    if not (Path(given["root"]) / "index.php").is_file():
+        module.exit_json(changed=given["state"] == "installed", installed=False, steps=[])
+    try:
+        with served(given) as client:
+            installed = not is_installer(parse(client.send("/", None)))
+            if installed or given["state"] == "read" or module.check_mode:
+                changed = not installed and given["state"] == "installed"
+                module.exit_json(changed=changed, installed=installed, steps=[])
+            answers = {f"__wiz_{name}": str(value) for name, value in given["answers"].items()}
+            steps = install(client.send, answers)
+            installed = not is_installer(parse(client.send("/", None)))
+    except WizardError as error:
+        module.fail_json(msg=f"installation wizard: {error}")
+    if not installed:
+        module.fail_json(msg=f"installation wizard: still there after {' → '.join(steps)}")
+    module.exit_json(changed=True, installed=True, steps=steps)
+
+
+if __name__ == "__main__":
+    main()
