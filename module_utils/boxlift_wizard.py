@@ -1,8 +1,8 @@
 """The portal's installation wizard, driven as a browser drives it (portal_runtime B).
 
 A page carries one form ``__wizard_form`` whose fields hold the whole state: the wizard keeps none between
-requests. A step is answered with all its fields, our answers among them, and ``StepNext``. The step that installs
-modules answers with ``[response] … Post({nextStep, nextStepStage}) … [/response]`` until a page comes again.
+requests. A step is answered with all its fields, our answers among them, and ``StepNext``. The step that
+installs modules answers with ``[response] … Post({nextStep, nextStepStage})`` until a page comes again.
 """
 
 from __future__ import annotations

@@ -1,0 +1,296 @@
+"""Ansible module: one password letter for each employee who cannot log in."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.boxlift_people import People, Person
+from ansible.module_utils.boxlift_php import PHP_ARGUMENTS, PhpError, run_php
+from ansible.module_utils.boxlift_rules import Holder, Rule
+from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError
+
+DOCUMENTATION = r"""
+module: portal_letters
+short_description: Send each employee who cannot log in exactly one password letter
+description:
+  - Sends with C(CUser::SendPassword), one letter at a time, and keeps a ledger in the database C(boxlift).
+  - A letter that was on its way when the sender was killed is looked up in the journal and the queue of the
+    mail relay (Postfix). When they do not tell, nobody gets a second letter and the person is in doubt.
+  - The portal's captcha for password recovery is off meanwhile and put back with O(state=ended).
+  - Call it until RV(finished).
+options:
+  root: {description: Document root of the release., type: path, required: true}
+  user: {description: User that PHP runs as., type: str, default: portal}
+  php: {description: The PHP command., type: str, default: php}
+  release: {description: Release., type: str, required: true}
+  database: {description: Database of the release., type: str, required: true}
+  state:
+    description: C(sent) sends, C(listed) only lists, C(ended) puts the captcha back.
+    type: str
+    choices: [sent, listed, ended]
+    default: sent
+  only: {description: Addresses that may get a letter; all when it is not given., type: list, elements: str}
+  per_minute: {description: Letters in a minute at most., type: int, default: 60}
+  seconds: {description: Seconds that one call may take., type: int, default: 15}
+  lock_file: {description: File that is locked while letters are sent., type: path, required: true}
+  default_site: {description: Site of users that name none., type: str, default: s1}
+  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
+  login_user: {description: Account., type: str, default: root}
+  login_password: {description: Its password; none with socket authentication., type: str}
+author: The boxlift authors
+"""
+
+EXAMPLES = r"""
+- name: Send the letters
+  portal_letters:
+    root: /srv/portal/current
+    release: final-1
+    database: portal_final_1
+    lock_file: /run/boxlift-letters.lock
+  register: letters
+  until: letters.finished
+  retries: 100000
+  delay: 0
+"""
+
+RETURN = r"""
+finished: {description: Whether no letter is left to send., returned: always, type: bool}
+sent: {description: Letters that this call sent., returned: always, type: int}
+left: {description: Letters still to send., returned: always, type: int}
+people: {description: "Everybody concerned: id, login, email, letter, note.", returned: always, type: list}
+"""
+
+SCRIPT = r"""
+$answer = \CUser::SendPassword($input['login'], '', $input['site']);
+$result = [
+    'sent' => is_array($answer) && ($answer['TYPE'] ?? '') === 'OK',
+    'message' => trim(strip_tags(is_array($answer) ? (string)($answer['MESSAGE'] ?? '') : '')),
+];
+"""
+
+PURGE = r"""
+\Bitrix\Main\Application::getInstance()->getManagedCache()->cleanAll();
+$result = true;
+"""
+
+#: With it, dbconn.php of a portal that is not open yet lets this one script's mail out.
+MAIL_ALLOWED = "BOXLIFT_MAIL_ALLOWED"
+
+CAPTCHA = Rule.parse(
+    {
+        "id": "letters-captcha",
+        "option": {"module": "main", "name": "captcha_restoring_password"},
+        "value": "N",
+        "reason": "the portal asks for it from the command line too (portal_runtime G)",
+        "opening": "restore",
+    }
+)
+
+
+def relay_evidence(module: Any, started_us: int) -> list[str] | None:
+    """Return what the mail relay knows as JSON lines: its journal since a moment, and its queue.
+
+    None when either cannot be read. ``started_us`` is in microseconds since 1970.
+    """
+    evidence: list[str] = []
+    for command in (
+        ["journalctl", "--output=json", f"--since=@{started_us // 1_000_000}", "--unit=postfix*"],
+        ["postqueue", "-j"],
+    ):
+        try:
+            code, output, _ = module.run_command(command, check_rc=False, handle_exceptions=False)
+        except OSError:
+            return None
+        if code != 0:
+            return None
+        evidence += output.splitlines()
+    return evidence
+
+
+def handed_over(evidence: list[str], started_us: int, address: str) -> bool:
+    """Tell whether the relay took a letter to an address since a moment."""
+    wanted = address.casefold()
+    for line in evidence:
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if "queue_id" in entry:
+            since = int(entry.get("arrival_time", 0) + 1) * 1_000_000
+            addresses = [str(item.get("address", "")) for item in entry.get("recipients", [])]
+        else:
+            since = int(entry.get("__REALTIME_TIMESTAMP", 0))
+            addresses = re.findall(r"\bto=<([^>]*)>", str(entry.get("MESSAGE", "")))
+        if since >= started_us and wanted in (found.casefold() for found in addresses):
+            return True
+    return False
+
+
+class Sender:
+    """Sends what the ledger does not have yet."""
+
+    def __init__(self, module: Any, database: Database) -> None:
+        """Use the caller's module and connection."""
+        self._module = module
+        self._db = database
+        given = module.params
+        self._people = People(database, given["release"], given["database"])
+        self._holder = Holder(database, given["release"], given["database"])
+        self._only = None if given["only"] is None else {address.casefold() for address in given["only"]}
+
+    def wanted(self) -> list[Person]:
+        """Everybody who may get a letter."""
+        return [
+            person
+            for person in self._people.without_password()
+            if self._only is None or person.email.casefold() in self._only
+        ]
+
+    def report(self) -> list[dict[str, Any]]:
+        """Return everybody concerned with the state of the letter, for the help desk."""
+        letters = self._people.letters()
+        return [
+            {
+                "id": person.id,
+                "login": person.login,
+                "email": person.email,
+                "letter": letters.get(person.id, ("none", "", 0))[0],
+                "note": letters.get(person.id, ("", "", 0))[1] if person.email else "has no address",
+            }
+            for person in self.wanted()
+        ]
+
+    def left(self) -> list[Person]:
+        """Everybody whose letter is still to be sent."""
+        letters = self._people.letters()
+        return [
+            person
+            for person in self.wanted()
+            if person.email and letters.get(person.id, ("none", "", 0))[0] == "none"
+        ]
+
+    def settle(self) -> None:
+        """Decide about letters that were on their way when an earlier sender died."""
+        letters = self._people.letters()
+        for person in self.wanted():
+            state, _, started_us = letters.get(person.id, ("none", "", 0))
+            if state != "sending":
+                continue
+            evidence = relay_evidence(self._module, started_us)
+            if evidence is None:
+                self._people.note_letter(person.id, "doubt", "interrupted; the mail relay does not tell")
+            else:
+                seen = handed_over(evidence, started_us, person.email)
+                self._people.note_letter(person.id, "sent" if seen else "none")
+        self._db.commit()
+
+    def open_captcha(self) -> None:
+        """Switch the captcha off."""
+        if self._holder.hold([CAPTCHA])[0].rows:
+            self._db.commit()
+            run_php(self._module, PURGE, None)
+
+    def close_captcha(self, *, dry: bool) -> bool:
+        """Put the captcha back; tell whether that was needed."""
+        changed = bool(self._holder.give_back([CAPTCHA], dry=dry)[0].rows)
+        if changed and not dry:
+            self._db.commit()
+            run_php(self._module, PURGE, None)
+        return changed
+
+    def send(self, lock: int) -> int:
+        """Send letters for some seconds; return how many."""
+        given = self._module.params
+        pause = 60.0 / max(1, given["per_minute"])
+        deadline = time.monotonic() + given["seconds"]
+        sent = 0
+        self._people.prepare()
+        self.settle()
+        for person in self.left():
+            started = time.monotonic()
+            self._people.enter(person)
+            self._people.note_letter(person.id, "sending", started_us=time.time_ns() // 1000)
+            self._db.commit()
+            answer = run_php(
+                self._module,
+                SCRIPT,
+                {"login": person.login, "site": person.site or given["default_site"]},
+                constants=[MAIL_ALLOWED],
+                pass_fds=[lock],
+            )
+            state, note = ("sent", "") if answer["sent"] else ("failed", answer["message"] or "refused")
+            self._people.note_letter(person.id, state, note)
+            self._db.commit()
+            sent += answer["sent"]
+            if time.monotonic() + pause >= deadline:
+                time.sleep(max(0.0, pause - (time.monotonic() - started)))
+                break
+            time.sleep(max(0.0, pause - (time.monotonic() - started)))
+        return sent
+
+
+def take_lock(path: Path) -> int | None:
+    """Lock a file that PHP and the mail program inherit; None while an earlier sender still lives."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock)
+        return None
+    return lock
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **PHP_ARGUMENTS,
+            **SQL_ARGUMENTS,
+            "release": {"type": "str", "required": True},
+            "database": {"type": "str", "required": True},
+            "state": {"type": "str", "choices": ["sent", "listed", "ended"], "default": "sent"},
+            "only": {"type": "list", "elements": "str"},
+            "per_minute": {"type": "int", "default": 60},
+            "seconds": {"type": "int", "default": 15},
+            "lock_file": {"type": "path", "required": True},
+            "default_site": {"type": "str", "default": "s1"},
+        },
+        supports_check_mode=True,
+    )
+    if PYMYSQL_ERROR:
+        module.fail_json(msg="this host lacks python3-pymysql", exception=PYMYSQL_ERROR)
+    changed, sent, busy = False, 0, False
+    try:
+        sender = Sender(module, Database(module.params))
+        if module.params["state"] == "ended":
+            changed = sender.close_captcha(dry=module.check_mode)
+        elif module.params["state"] == "sent" and sender.left() and module.check_mode:
+            changed = True
+        elif module.params["state"] == "sent":
+            lock = take_lock(Path(module.params["lock_file"]))
+            busy = lock is None
+            if lock is None:
+                time.sleep(1)
+            else:
+                sender.settle()
+                if sender.left():
+                    sender.open_captcha()
+                    sent = sender.send(lock)
+            changed = sent > 0
+        left = len(sender.left())
+        people = sender.report()
+    except (SqlError, PhpError) as error:
+        module.fail_json(msg=f"password letters of {module.params['release']}: {error}")
+    finished = module.check_mode or module.params["state"] != "sent" or (left == 0 and not busy)
+    module.exit_json(changed=changed, finished=finished, sent=sent, left=left, people=people)
+
+
+if __name__ == "__main__":
+    main()

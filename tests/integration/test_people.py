@@ -1,0 +1,105 @@
+"""Who gets a new account and a letter, read from a real database."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ansible.module_utils.boxlift_people import People
+from ansible.module_utils.boxlift_sql import Database
+
+from library.portal_letters import handed_over
+
+SCHEMA = "portal_people"
+HASH = "$6$salt$" + "x" * 80
+
+
+@pytest.fixture
+def database(mariadb_socket: Path) -> Iterator[Database]:
+    session = Database(
+        {"login_unix_socket": str(mariadb_socket), "login_user": "root", "login_password": None}
+    )
+    for statement in (
+        f"DROP DATABASE IF EXISTS {SCHEMA}",
+        "DROP DATABASE IF EXISTS boxlift",
+        f"CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4",
+        f"CREATE TABLE {SCHEMA}.b_user (ID INT PRIMARY KEY, LOGIN VARCHAR(50), EMAIL VARCHAR(255),"
+        " ACTIVE CHAR(1), BLOCKED CHAR(1), EXTERNAL_AUTH_ID VARCHAR(255), LID CHAR(2),"
+        " PASSWORD VARCHAR(255), CONFIRM_CODE VARCHAR(8))",
+    ):
+        session.run(statement)
+    people = [
+        (1, "network", "a@x.example", "Y", "N", "socservices", ""),
+        (2, "local", "b@x.example", "Y", "N", None, HASH),
+        (3, "gone", "c@x.example", "N", "N", "socservices", ""),
+        (4, "bot", "d@x.example", "Y", "N", "bot", ""),
+        (5, "mail", "e@x.example", "Y", "N", "email", ""),
+        (6, "empty", "f@x.example", "Y", "N", "", "*"),
+        (7, "blocked", "g@x.example", "Y", "Y", "socservices", ""),
+        (8, "old", "h@x.example", "Y", "N", "Bitrix24Net", ""),
+    ]
+    for person in people:
+        session.run(
+            f"INSERT INTO {SCHEMA}.b_user"
+            " (ID, LOGIN, EMAIL, ACTIVE, BLOCKED, EXTERNAL_AUTH_ID, PASSWORD) VALUES (%s,%s,%s,%s,%s,%s,%s)",
+            person,
+        )
+    session.commit()
+    yield session
+    session.close()
+
+
+@pytest.fixture
+def people(database: Database) -> People:
+    return People(database, "final-1", SCHEMA)
+
+
+def test_only_persons_of_the_network(people: People) -> None:
+    assert [person.login for person in people.network()] == ["network", "old"]
+
+
+def test_an_invitation_is_no_employee(database: Database, people: People) -> None:
+    database.run(f"UPDATE {SCHEMA}.b_user SET CONFIRM_CODE = 'abc' WHERE ID = 8")
+    assert [person.login for person in people.network()] == ["network"]
+
+
+def test_an_employee_has_a_department(database: Database, people: People) -> None:
+    database.run(f"CREATE TABLE {SCHEMA}.b_uts_user (VALUE_ID INT PRIMARY KEY, UF_DEPARTMENT TEXT)")
+    database.run(f"INSERT INTO {SCHEMA}.b_uts_user VALUES (1, 'a:0:{{}}'), (8, 'a:1:{{i:0;i:1;}}')")
+    assert [person.login for person in people.network()] == ["old"]
+
+
+def test_letters_for_empty_passwords_and_switched_accounts(database: Database, people: People) -> None:
+    assert [person.login for person in people.without_password()] == ["empty"]
+    people.prepare()
+    people.enter(people.network()[0])
+    people.note_switch(1, "")
+    database.run(f"UPDATE {SCHEMA}.b_user SET EXTERNAL_AUTH_ID = '', PASSWORD = %s WHERE ID = 1", [HASH])
+    assert [person.login for person in people.without_password()] == ["network", "empty"]
+
+
+def test_the_ledger_remembers(people: People) -> None:
+    people.prepare()
+    person = people.network()[0]
+    people.enter(person)
+    people.note_letter(person.id, "sending", started_us=12)
+    people.enter(person)
+    assert people.letters() == {1: ("sending", "", 12)}
+    people.note_letter(person.id, "sent")
+    assert people.letters() == {1: ("sent", "", 12)}
+
+
+def journal(moment: int, message: str) -> str:
+    return json.dumps({"__REALTIME_TIMESTAMP": str(moment), "MESSAGE": message})
+
+
+def test_the_relay_tells() -> None:
+    sent = journal(50, "1A2: to=<a@x.example>, relay=mail[10.0.0.1]:25, status=sent")
+    assert handed_over([sent], 40, "A@x.example")
+    assert not handed_over([sent], 60, "a@x.example")
+    assert not handed_over([sent, "no json"], 40, "b@x.example")
+    waiting = {"queue_id": "1", "arrival_time": 7, "recipients": [{"address": "b@x.example"}]}
+    assert handed_over([json.dumps(waiting)], 7_400_000, "b@x.example")
+    assert not handed_over([json.dumps(waiting)], 9_000_000, "b@x.example")
