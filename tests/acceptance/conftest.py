@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
+from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -104,6 +105,23 @@ def restored_release(pytestconfig: pytest.Config, portal: Host, database: Host) 
         newest = portal.check_output("ls -1td /srv/portal/restores/*/ | head -n 1")
         name = Path(newest).name
     return Release.on(database, str(name))
+
+
+@pytest.fixture
+async def signed_in(browser: Browser, setting: Setting) -> Browser:
+    """The web client with a session of the administrator that the project keeps in its vault."""
+    page = await browser.post(
+        "/auth/",
+        {
+            "AUTH_FORM": "Y",
+            "TYPE": "AUTH",
+            "USER_LOGIN": str(setting("portal_administrator_login")),
+            "USER_PASSWORD": str(setting("vault_portal_admin_password")),
+        },
+        json=True,
+    )
+    assert page.status == HTTPStatus.OK, page.text
+    return browser
 
 
 @pytest.fixture

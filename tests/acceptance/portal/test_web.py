@@ -1,0 +1,108 @@
+"""What anybody who reaches the portal's web server may see, and what nobody may."""
+
+import socket
+import ssl
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+from boxlift.verify.browser import Browser
+from boxlift.verify.inventory import Inventory, Setting
+
+# Locations that the vendor's own configuration denies (portal_runtime A5), and our dumps' old place.
+DENIED = [
+    "/bitrix/.settings.php",
+    "/bitrix/.settings_extra.php",
+    "/bitrix/php_interface/dbconn.php",
+    "/bitrix/modules/main/include.php",
+    "/bitrix/managed_cache/index.php",
+    "/bitrix/backup/dump.sql",
+    "/.git/config",
+    "/.htaccess",
+    "/bitrix/.settings.php.bak",
+]
+INSTALLERS = ["restore.php", "bitrixsetup.php", "bitrix_server_test.php", "install.config"]
+
+
+async def test_start_page_is_a_portal_and_no_wizard(browser: Browser) -> None:
+    page = await browser.get("/")
+    assert page.status == HTTPStatus.OK
+    assert "__wizard_form" not in page.text
+
+
+async def test_licence_is_named(browser: Browser) -> None:
+    page = await browser.get("/auth/")
+    assert page.headers["x-powered-cms"].startswith("Bitrix Site Manager (")
+
+
+@pytest.mark.parametrize("path", DENIED)
+async def test_internal_paths_are_denied(browser: Browser, path: str) -> None:
+    page = await browser.get(path)
+    assert page.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+
+
+@pytest.mark.parametrize("name", INSTALLERS)
+async def test_no_installer_is_left(browser: Browser, portal: Host, name: str) -> None:
+    # portal_runtime B: files that must not remain.
+    assert not portal.file(f"/srv/portal/current/{name}").exists
+    page = await browser.get(f"/{name}")
+    assert page.status == HTTPStatus.NOT_FOUND
+
+
+async def test_unknown_address_reaches_the_portal(browser: Browser) -> None:
+    page = await browser.get("/no/such/page/", follow=False)
+    assert page.status in {HTTPStatus.NOT_FOUND, HTTPStatus.FOUND}
+    assert "x-powered-cms" in page.headers
+
+
+async def test_administrator_signs_in(signed_in: Browser) -> None:
+    page = await signed_in.get("/", json=True)
+    assert page.status == HTTPStatus.OK
+
+
+def handshake(
+    address: str, name: str, port: int, ca_file: Path | None, version: ssl.TLSVersion
+) -> str | None:
+    context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
+    context.minimum_version = context.maximum_version = version
+    with (
+        socket.create_connection((address, port), timeout=10) as plain,
+        context.wrap_socket(plain, server_hostname=name) as tls,
+    ):
+        return tls.version()
+
+
+@pytest.fixture(scope="module")
+def ca_file(setting: Setting) -> Path | None:
+    value = setting("acceptance_ca_file", None)
+    return Path(str(value)) if value else None
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_certificate_is_valid_for_the_portal(
+    inventory: Inventory, portal_name: str, setting: Setting, ca_file: Path | None, version: ssl.TLSVersion
+) -> None:
+    agreed = handshake(inventory.address(portal_name), str(setting("portal_domain")), 443, ca_file, version)
+    assert agreed is not None
+
+
+@pytest.mark.parametrize("port", [8089, 5061])
+def test_certificate_is_valid_for_telephony(
+    inventory: Inventory, target: str, setting: Setting, ca_file: Path | None, port: int
+) -> None:
+    hosts = inventory.names(f"telephony:&{target}")
+    if not hosts:
+        pytest.skip("the inventory has no telephony host")
+    domain = str(inventory.setting(hosts[0], "telephony_domain"))
+    assert handshake(inventory.address(hosts[0]), domain, port, ca_file, ssl.TLSVersion.TLSv1_2)
+
+
+async def test_plain_http_goes_to_https(inventory: Inventory, portal_name: str, setting: Setting) -> None:
+    domain = str(setting("portal_domain"))
+    with socket.create_connection((inventory.address(portal_name), 80), timeout=10) as connection:
+        connection.sendall(f"GET / HTTP/1.1\r\nHost: {domain}\r\nConnection: close\r\n\r\n".encode())
+        answer = connection.recv(4096).decode()
+    assert answer.split()[1] == str(HTTPStatus.MOVED_PERMANENTLY.value)
+    assert f"https://{domain}/" in answer
