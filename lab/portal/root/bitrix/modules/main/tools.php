@@ -11,6 +11,12 @@ function IsModuleInstalled(string $moduleId): bool
     return \Bitrix\Main\ModuleManager::isModuleInstalled($moduleId);
 }
 
+/** Empties all caches. */
+function BXClearCache(bool $full = false, string $initDir = ''): bool
+{
+    return \Bitrix\Main\Data\Cache::clearCache($full, $initDir);
+}
+
 /** Hands one letter over: .settings smtp, else custom_mail(), else mail() (portal_runtime G "Delivery"). */
 function bxmail(string $to, string $subject, string $message, string $headers = '', string $parameters = ''): bool
 {

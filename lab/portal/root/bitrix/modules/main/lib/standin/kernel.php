@@ -16,7 +16,9 @@ final class Kernel
         if (is_file($dbconn)) {
             require_once $dbconn;
         }
-        set_exception_handler([self::class, 'fail']);
+        if (PHP_SAPI !== 'cli') {
+            set_exception_handler([self::class, 'fail']);
+        }
     }
 
     public static function prolog(): void
@@ -70,10 +72,6 @@ final class Kernel
     public static function fail(\Throwable $error): void
     {
         error_log(get_class($error) . ': ' . $error->getMessage() . ' in ' . $error->getFile() . ':' . $error->getLine());
-        if (PHP_SAPI === 'cli') {
-            fwrite(STDERR, get_class($error) . ': ' . $error->getMessage() . "\n");
-            exit(1);
-        }
         if (!headers_sent()) {
             http_response_code(500);
             header('Content-Type: text/html; charset=UTF-8');

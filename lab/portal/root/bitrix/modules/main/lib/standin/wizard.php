@@ -98,10 +98,6 @@ final class Wizard
         $module = Page::field('__wiz_nextStep');
         $stage = Page::field('__wiz_nextStepStage');
         if ($module === '' || $module === '__finish') {
-            if ($module === '__finish') {
-                $this->script('__finish', '', 100);
-                return null;
-            }
             return true;
         }
         $all = self::modulesToInstall();
@@ -216,9 +212,9 @@ final class Wizard
                 . '<input name="__wiz_user_name"><input name="__wiz_user_surname">',
             'finish' => '<a href="/">Open the portal</a>',
         };
-        $errors = implode('', array_map(static fn ($error) => '<li class="wizard-error">' . htmlspecialcharsbx($error) . '</li>', $this->errors));
+        $errors = implode('<br>', array_map('htmlspecialcharsbx', $this->errors));
         echo "<!doctype html><html><head><meta charset=\"UTF-8\"><title>Installation</title></head><body data-step=\"$step\">"
-            . ($errors === '' ? '' : "<ul id=\"wizard-errors\">$errors</ul>")
+            . ($errors === '' ? '' : "<div id=\"error_text\">$errors</div>")
             . '<form id="__wizard_form" name="__wizard_form" method="post" action="/index.php">'
             . "<input type=\"hidden\" name=\"CurrentStepID\" value=\"$step\"><input type=\"hidden\" name=\"NextStepID\" value=\"$follows\">"
             . "$fields<button name=\"StepNext\" value=\"Y\">Next</button></form></body></html>";

@@ -27,7 +27,7 @@ class CSearch
     public static function ReIndexAll(bool $full = false, int $maxExecTime = 0, array|false $NS = false, bool $clearSuggest = false): int|array
     {
         $started = microtime(true);
-        $state = is_array($NS) ? $NS : [
+        $state = is_array($NS) && $NS !== [] ? $NS : [
             'MODULE' => '', 'ID' => '', 'CNT' => 0, 'CLEAR' => 'N', 'SESS_ID' => bin2hex(random_bytes(16)),
             'SITE_ID' => '', 'MODULE_ID' => '',
         ];
