@@ -59,6 +59,10 @@ class Redis {
 
   command(...parts) {
     return new Promise((resolve, reject) => {
+      if (this.socket.destroyed) {
+        reject(this.failure || new Error('no connection to Redis'));
+        return;
+      }
       const text = parts.map((part) => `$${Buffer.byteLength(String(part))}\r\n${part}\r\n`).join('');
       this.waiting.push({ resolve, reject });
       this.socket.write(`*${parts.length}\r\n${text}`);
