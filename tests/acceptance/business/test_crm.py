@@ -19,7 +19,7 @@ async def test_lead_list_shows_every_lead(signed_in: Browser, active_release: Re
 
 
 async def test_task_shows_every_comment(signed_in: Browser, active_release: Release) -> None:
-    # portal_runtime J4: old comments are forum messages of the task's topic, the first one is the task itself.
+    # portal_runtime J4: old comments are forum messages of the task's topic; the first is the task itself.
     task, author, topic = active_release.database.rows(
         "SELECT t.ID, t.CREATED_BY, t.FORUM_TOPIC_ID FROM b_tasks t"
         " JOIN b_forum_message m ON m.TOPIC_ID = t.FORUM_TOPIC_ID"

@@ -54,6 +54,7 @@ async def test_message_reaches_the_messenger_page(signed_in: Browser, push: Host
 
 def test_portal_noted_no_publishing_error(active_release: Release) -> None:
     rows = active_release.database.rows(
-        "SELECT VALUE FROM b_option WHERE MODULE_ID = 'pull' AND NAME = 'nginx_error' AND VALUE NOT IN ('', 'N')"
+        "SELECT VALUE FROM b_option"
+        " WHERE MODULE_ID = 'pull' AND NAME = 'nginx_error' AND VALUE NOT IN ('', 'N')"
     )
     assert rows == []
