@@ -1,0 +1,1 @@
+"""A synthetic portal of a chosen size, as tables and files; the same seed gives the same bytes."""
