@@ -1,10 +1,12 @@
 """Where the playbooks, roles, acceptance tests and example inventory are that this boxlift runs.
 
-In a checkout they stand beside `src/`; an installed wheel carries them in `boxlift/content/`.
+In a checkout they stand beside `src/`; an installed wheel carries them in `boxlift/content/`. BOXLIFT_CONTENT
+names another folder, for operators who keep playbooks of their own.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from boxlift.errors import BoxliftError
@@ -14,11 +16,11 @@ _PACKAGE = Path(__file__).resolve().parent
 
 def content_root() -> Path:
     """Folder that holds `playbooks/`, `roles/`, `library/`, `inventories/` and `tests/acceptance/`."""
-    checkout = _PACKAGE.parents[1]
-    for root in (checkout, _PACKAGE / "content"):
+    own = os.environ.get("BOXLIFT_CONTENT")
+    for root in [Path(own)] if own else [_PACKAGE.parents[1], _PACKAGE / "content"]:
         if (root / "ansible.cfg").is_file() and (root / "inventories").is_dir():
             return root
     raise BoxliftError(
-        "boxlift's playbooks and roles are missing from this installation",
-        cure="install boxlift again: pip install --force-reinstall boxlift",
+        f"boxlift's playbooks and roles are missing from {own or 'this installation'}",
+        cure="correct BOXLIFT_CONTENT" if own else "pip install --force-reinstall boxlift",
     )

@@ -27,13 +27,18 @@ def duration(seconds: float | None) -> str:
     return f"{days} d {rest // HOUR} h" if rest >= HOUR else f"{days} d"
 
 
-def size(count: float) -> str:
+def count(number: int, noun: str) -> str:
+    """`1 change`, `2 changes`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def size(amount: float) -> str:
     """Bytes in decimal units: `7.3 MB`."""
     for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < _KILO:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= _KILO
-    return f"{count:.1f} TB"
+        if abs(amount) < _KILO:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= _KILO
+    return f"{amount:.1f} TB"
 
 
 def iso(at: float | None) -> str | None:

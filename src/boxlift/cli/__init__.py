@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from boxlift.cli import making, persons, reading
+from boxlift.cli import making, persons, reading, running
 from boxlift.cli.app import app
 from boxlift.cli.output import print_error
 from boxlift.errors import BoxliftError
 from boxlift.lab.cli import app as lab_app
 
-__all__ = ["app", "main", "making", "persons", "reading"]
+__all__ = ["app", "main", "making", "persons", "reading", "running"]
 
 app.add_typer(lab_app, name="lab")
 

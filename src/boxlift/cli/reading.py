@@ -15,7 +15,7 @@ from rich.table import Table
 
 from boxlift.cli.app import JsonOption, PassOption, app, current_pass, current_project
 from boxlift.cli.output import console, print_json
-from boxlift.figures import duration, iso, local
+from boxlift.figures import count, duration, iso, local
 from boxlift.journal.export import EXPORT_SCHEMA, Row, as_csv, as_dict, export, json_lines
 from boxlift.plan.standing import standing
 from boxlift.plan.state import Position, State, position
@@ -151,9 +151,10 @@ def _print_journal(rows: Sequence[Row]) -> None:
     table.add_column("text", overflow="fold")
     for row in rows:
         what = f"attempt {row.attempt}" if row.kind == "attempt" else row.kind
-        text = " · ".join(escape(part) for part in (row.host, row.task, row.by, row.text) if part)
+        first = (row.text or "").partition("\n")[0]
+        text = " · ".join(escape(part) for part in (row.host, row.task, row.by, first) if part)
         if row.kind == "attempt" and row.changes:
-            text = f"{row.changes} changes" + (f" · {text}" if text else "")
+            text = count(row.changes, "change") + (f" · {text}" if text else "")
         outcome = (row.outcome or "") + (" (check mode)" if row.trial else "")
         took = duration(row.seconds) if row.seconds is not None else ""
         table.add_row(local(row.at), row.pass_name, row.step or "", what, outcome, took, text)

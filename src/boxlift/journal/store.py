@@ -328,9 +328,11 @@ class Journal:
         )
         return [Incident(*row) for row in rows]
 
-    def has_incident(self, kind: str, step: str | None, text: str) -> bool:
+    def has_incident(self, kind: str, step: str | None, text: str, at: float | None) -> bool:
+        """Whether an incident was written before; without `at` at any time."""
         rows = self._rows(
-            "SELECT 1 FROM incidents WHERE kind = ? AND step IS ? AND text = ?",
-            (kind, step, self.redact(text)),
+            "SELECT 1 FROM incidents WHERE kind = ?1 AND step IS ?2 AND text = ?3"
+            " AND (?4 IS NULL OR at = ?4)",
+            (kind, step, self.redact(text), at),
         )
         return bool(rows)

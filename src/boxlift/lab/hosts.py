@@ -19,7 +19,7 @@ from boxlift.lab.place import Lab
 
 Say = Callable[[str], None]
 _SPEC = "boxlift.lab.spec"
-# What a real host's root can do and a container's cannot: filter packets, mount (systemd's sandboxes), and see
+# What a real root can do and a container's cannot: filter packets, mount (systemd's sandboxes) and see
 # other processes under ProtectProc=invisible, without which PrivateUsers= fails with status 217.
 _CAPABILITIES = "NET_ADMIN,NET_RAW,SYS_ADMIN,SYS_PTRACE"
 
@@ -117,10 +117,11 @@ class Hosts:
             return
         self._say(f"building images from this machine's package sources: {', '.join(lacking)}")
         # What an image stands on is built first and once; the rest two at a time.
-        roots = list(dict.fromkeys(self.images.root(name) for name in lacking))
+        roots = list(dict.fromkeys(map(self.images.root, lacking)))
+        roots = [name for name in roots if not self.engine.has_image(self.images.reference(name))]
         with ThreadPoolExecutor(max_workers=2) as pool:
-            for name in pool.map(self._build, roots):
-                self._say(f"built {name}")
+            for reference in pool.map(self._build, roots):
+                self._say(f"built {reference}")
         for name in lacking:
             if name not in roots:
                 self._say(f"built {self._build(name)}")

@@ -147,7 +147,7 @@ def create(
 
     Without a source of the password a new one is generated into the user's configuration folder (0600). A
     source file that does not exist yet is generated there. Refuses a folder that is a project already; what a
-    broken-off call left behind is taken over.
+    broken-off call left behind is taken over. With a `template` an inventory that is there is added to.
     """
     root = root.resolve()
     if (root / SETTINGS).exists():
@@ -158,10 +158,10 @@ def create(
         raise UsageError(
             "the vault password has two sources: a file and a client script", cure="name exactly one"
         )
-    if (root / "inventory").exists() and not (root / "inventory" / ".boxlift-init").exists():
-        raise UsageError(
-            f"{root / 'inventory'} exists already and is not boxlift's", cure="choose another folder"
-        )
+    inventory = root / "inventory"
+    unfinished = inventory / ".boxlift-init"
+    if template is None and inventory.exists() and not unfinished.exists():
+        raise UsageError(f"{inventory} exists already and is not boxlift's", cure="choose another folder")
     name = name or _project_name(root)
     settings = {"version": 1, "name": name, "inventory": "inventory"}
     if vault_password_client:
@@ -177,8 +177,6 @@ def create(
 
     for folder in (root, root / ".boxlift", root / ".boxlift" / "runs", root / "backup"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    inventory = root / "inventory"
-    unfinished = inventory / ".boxlift-init"
     inventory.mkdir(exist_ok=True)
     unfinished.touch()
     shutil.copytree(

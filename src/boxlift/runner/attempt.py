@@ -1,0 +1,124 @@
+"""One attempt of one piece of work: playbook and suites, journalled, shown, cleaned up after."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from boxlift.content import content_root
+from boxlift.errors import BoxliftError, ExitCode
+from boxlift.figures import count, duration
+from boxlift.journal import Journal, JournalError
+from boxlift.project import Project
+from boxlift.runner.display import Display
+from boxlift.runner.failure import Failure
+from boxlift.runner.interrupt import signals_interrupt
+from boxlift.runner.redact import Redactor
+from boxlift.runner.session import Session
+from boxlift.runner.work import Work
+
+
+class Attempts:
+    """Carries out works for one project; hold the project's lock."""
+
+    def __init__(self, project: Project, journal: Journal, redact: Redactor, display: Display) -> None:
+        self._project = project
+        self._journal = journal
+        self._redact = redact
+        self._display = display
+        self._vault = project.vault().path
+        self._content = content_root()
+        journal.redact = redact
+
+    def carry_out(self, work: Work) -> ExitCode:
+        """Run it; DONE, or the failure's code after its last lines have been shown."""
+        folder = self._new_folder()
+        log = folder / f"{work.step}.log"
+        shown_log = str(log.relative_to(self._project.root))
+        attempt = self._journal.begin(
+            run=int(folder.name),
+            pass_=work.pass_,
+            phase=work.phase,
+            step=work.step,
+            kind=work.kind,
+            release=work.release,
+            trial=work.trial,
+            log=shown_log,
+        )
+        number = sum(
+            1 for old in self._journal.attempts() if old.step == work.step and old.pass_ == work.pass_
+        )
+        self._display.begin(work.step, work.title, number, work.estimate)
+        began = time.monotonic()
+        session = Session(
+            self._project,
+            self._journal,
+            self._redact,
+            self._display,
+            work=work,
+            attempt=attempt,
+            folder=folder,
+        )
+        failure: Failure | None = None
+        try:
+            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file, signals_interrupt():
+                failure = session.run(file, self._content, self._vault)
+        except KeyboardInterrupt:
+            failure = Failure(ExitCode.INTERRUPTED, "", "", "interrupted; what is done stays done")
+        except BoxliftError as error:
+            text = error.message if error.cure is None else f"{error.message}\n{error.cure}"
+            failure = Failure(error.code, "", "", text)
+        finally:
+            session.clean()
+        outcome = "done"
+        if failure is not None:
+            outcome = "interrupted" if failure.code is ExitCode.INTERRUPTED else "failed"
+        self._close(session, attempt, work, outcome, failure)
+        if failure is None:
+            seconds = time.monotonic() - began
+            self._display.line(_success(work, seconds, session.reader.changes, session.tests))
+            return ExitCode.DONE
+        shown = Failure(failure.code, failure.host, failure.task, self._redact(failure.cause))
+        self._display.lines(shown.lines(work.step, shown_log, work.resume))
+        return failure.code
+
+    def _close(
+        self, session: Session, attempt: int, work: Work, outcome: str, failure: Failure | None
+    ) -> None:
+        """Write the attempt's end; if even the reserve does not help, say so: the next run settles it."""
+        try:
+            self._journal.end(
+                attempt,
+                outcome,
+                failure.code if failure else ExitCode.DONE,
+                changes=session.reader.changes,
+                moved=session.reader.moved,
+                cause=failure.cause if failure else None,
+            )
+            if failure is not None and not work.trial:
+                kind = "interruption" if outcome == "interrupted" else "failure"
+                where = f"{failure.task}: " if failure.task else ""
+                text = f"{where}{failure.cause.splitlines()[0] if failure.cause else ''}"
+                self._journal.incident(
+                    work.pass_, kind, text, step=work.step, attempt=attempt, host=failure.host or None
+                )
+        except JournalError as error:
+            self._display.line(f"! {error.message}; the next run takes this attempt for interrupted")
+
+    def _new_folder(self) -> Path:
+        """`.boxlift/runs/NNNN`, never used before (lab_hosts: an old one's variables would stay in force)."""
+        runs = self._project.runs
+        runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+        numbers = [int(path.name) for path in runs.iterdir() if path.name.isdigit()]
+        folder = runs / f"{max(numbers, default=0) + 1:04}"
+        folder.mkdir(mode=0o700)
+        return folder
+
+
+def _success(work: Work, seconds: float, changes: int, tests: int) -> str:
+    facts = [count(changes, "change") if changes else "nothing to change"] if work.playbook else []
+    facts += [f"{count(tests, 'test')} passed"] if tests else []
+    mode = " (check mode: nothing was changed)" if work.trial else ""
+    return f"✓ {work.step} · {duration(seconds)} · {', '.join(facts)}{mode}"

@@ -1,0 +1,195 @@
+"""What a run shows while it works: a live view on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
+
+from boxlift.figures import count, duration, size
+from boxlift.journal import Result, Segment
+from boxlift.runner.events import Task
+
+_PLAIN_EVERY = 15.0
+"""Seconds between two plain lines about the same restore or a task that goes on."""
+
+
+class Display:
+    """Told of everything that happens. This one shows nothing but the last lines of a failure."""
+
+    def __init__(self, console: Console | None = None, errors: Console | None = None) -> None:
+        self._console = console or Console()
+        self._errors = errors or Console(stderr=True, highlight=False)
+
+    def __enter__(self) -> Display:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def begin(self, step: str, title: str, attempt: int, estimate: float | None) -> None:
+        """A step starts."""
+
+    def task(self, task: Task) -> None:
+        """A task of its playbook starts."""
+
+    def result(self, result: Result) -> None:
+        """A task ended on a host, or a test ended."""
+
+    def restore(self, segment: Segment) -> None:
+        """A restore got on."""
+
+    def idle(self) -> None:
+        """Called every half second while nothing happens."""
+
+    def line(self, text: str) -> None:
+        """A sentence to keep on the screen."""
+
+    def lines(self, texts: list[str]) -> None:
+        """The last lines of a failure."""
+        self.close()
+        for text in texts:
+            style = "bold red" if text.startswith("✗") else None
+            self._errors.print(text, markup=False, style=style, soft_wrap=True)
+
+    def close(self) -> None:
+        """The run is over."""
+
+
+def restore_figures(segment: Segment) -> str:
+    """`12.4 of 30.0 GB (41 %), 2.1 MB/s, 2 h 20 min left · part 9 of 22 · table 12 of 58`."""
+    parts = []
+    if segment.bytes is not None and segment.bytes_total:
+        share = 100 * segment.bytes // segment.bytes_total
+        text = f"{size(segment.bytes)} of {size(segment.bytes_total)} ({share} %)"
+        if segment.rate and segment.bytes < segment.bytes_total:
+            left = (segment.bytes_total - segment.bytes) / segment.rate
+            text += f", {size(segment.rate)}/s, {duration(left)} left"
+        parts.append(text)
+    for name, now, total in (
+        ("part", segment.parts, segment.parts_total),
+        ("table", segment.tables, segment.tables_total),
+    ):
+        if now is not None and total:
+            parts.append(f"{name} {now} of {total}")
+    if segment.rows:
+        parts.append(f"{segment.rows:,} rows".replace(",", " "))
+    return " · ".join(parts) or segment.state
+
+
+class PlainDisplay(Display):
+    """One line a change, a failure, a quarter of a minute of restore: for logs and pipes."""
+
+    def __init__(self, console: Console | None = None, errors: Console | None = None) -> None:
+        super().__init__(console, errors)
+        self._task = ""
+        self._spoke = time.monotonic()
+
+    def _say(self, text: str) -> None:
+        self._spoke = time.monotonic()
+        self._console.print(text, markup=False, soft_wrap=True)
+
+    def _say_timed(self, text: str) -> None:
+        self._say(f"  {time.strftime('%H:%M:%S')} {text}")
+
+    def begin(self, step: str, title: str, attempt: int, estimate: float | None) -> None:
+        details = [f"attempt {attempt}"] if attempt > 1 else []
+        details += [f"about {duration(estimate)}"] if estimate else []
+        self._say(f"▶ {step} · {title}" + (f" ({', '.join(details)})" if details else ""))
+
+    def task(self, task: Task) -> None:
+        self._task = task.name
+
+    def result(self, result: Result) -> None:
+        if result.outcome in {"changed", "failed", "unreachable", "ignored"}:
+            on = f"{result.host} · " if result.host else ""
+            self._say_timed(f"{on}{result.task}: {result.outcome}")
+
+    def restore(self, segment: Segment) -> None:
+        if time.monotonic() - self._spoke >= _PLAIN_EVERY or segment.state != "running":
+            self._say_timed(f"{segment.host} · {restore_figures(segment)}")
+
+    def idle(self) -> None:
+        if self._task and time.monotonic() - self._spoke >= _PLAIN_EVERY:
+            self._say_timed(f"{self._task}: goes on")
+
+    def line(self, text: str) -> None:
+        self._say(text)
+
+
+class LiveDisplay(PlainDisplay):
+    """A line that moves: step, task, time; a bar where bytes are known. Changes are counted only."""
+
+    def __init__(self, console: Console | None = None, errors: Console | None = None) -> None:
+        super().__init__(console, errors)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", table_column=None),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._row: TaskID | None = None
+        self._step = ""
+        self._changes = 0
+
+    def begin(self, step: str, title: str, attempt: int, estimate: float | None) -> None:
+        super().begin(step, title, attempt, estimate)
+        self._step, self._changes = step, 0
+        if self._row is not None:
+            self._progress.remove_task(self._row)
+        self._row = self._progress.add_task(escape(step), total=None)
+        self._progress.start()
+
+    def _describe(self, text: str, done: float | None = None, total: float | None = None) -> None:
+        if self._row is not None:
+            changes = f" · {count(self._changes, 'change')}" if self._changes else ""
+            self._progress.update(
+                self._row,
+                description=escape(f"{self._step} · {text}{changes}"),
+                completed=done or 0,
+                total=total,
+            )
+
+    def task(self, task: Task) -> None:
+        super().task(task)
+        self._describe(task.name)
+
+    def result(self, result: Result) -> None:
+        if result.outcome in {"failed", "unreachable", "ignored"}:
+            super().result(result)
+        else:
+            self._changes += result.outcome == "changed"
+            self._describe(result.task)
+
+    def restore(self, segment: Segment) -> None:
+        self._describe(restore_figures(segment), segment.bytes, segment.bytes_total)
+
+    def idle(self) -> None:
+        """The spinner shows that it goes on."""
+
+    def close(self) -> None:
+        if self._row is not None:
+            self._progress.remove_task(self._row)
+            self._row = None
+        self._progress.stop()
+
+
+def display_for(console: Console, *, quiet: bool = False) -> Display:
+    """The live view on a terminal, plain lines without one."""
+    if quiet:
+        return Display(console)
+    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)

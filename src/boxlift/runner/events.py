@@ -1,0 +1,195 @@
+"""Turn ansible-runner's events into the journal's results, progress and the failure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from boxlift.errors import ExitCode
+from boxlift.journal import Result, Segment
+from boxlift.runner.failure import Failure, cause_of, code_of
+
+_ANSIBLE_HOST_FAILED = 2
+_ANSIBLE_UNREACHABLE = 4
+_OUTCOMES = {
+    "runner_on_ok": "ok",
+    "runner_on_failed": "failed",
+    "runner_on_async_failed": "failed",
+    "runner_on_unreachable": "unreachable",
+    "runner_on_skipped": "skipped",
+}
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task begins."""
+
+    play: str
+    role: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Restore:
+    """A look at a running restore, and what it repaired by itself so far."""
+
+    segment: Segment
+    repairs: tuple[tuple[float | None, str], ...]
+
+
+@dataclass(frozen=True)
+class Line:
+    """Text of ansible-playbook's own output."""
+
+    text: str
+
+
+Told = Task | Result | Restore | Line
+
+
+@dataclass
+class Reader:
+    """Collects what one ansible-playbook tells. Feed it every event, then ask for its `failure`."""
+
+    changes: int = 0
+    moved: int | None = None
+    _failures: list[tuple[str, Mapping[str, Any], Result]] = field(default_factory=list)
+    _tries: dict[tuple[str, str], int] = field(default_factory=dict)
+    _errors: list[str] = field(default_factory=list)
+
+    def read(self, event: Mapping[str, Any]) -> list[Told]:
+        """What one event says."""
+        kind = str(event.get("event"))
+        data = event.get("event_data") or {}
+        told: list[Told] = []
+        if text := str(event.get("stdout") or ""):
+            told.append(Line(text))
+        if kind in {"error", "verbose", "warning"} and "ERROR" in text:
+            self._errors.append(text.strip())
+        if kind in {"playbook_on_task_start", "playbook_on_handler_task_start"}:
+            told.append(Task(*_names(data)))
+        elif kind == "runner_retry":
+            result = data.get("res") or {}
+            self._tries[str(data.get("task_uuid")), str(data.get("host"))] = (
+                int(result.get("attempts") or 1) + 1
+            )
+            told += self._restore(event, data)
+        elif kind in _OUTCOMES:
+            told += self._restore(event, data)
+            told.append(self._result(kind, data))
+        return told
+
+    def _result(self, kind: str, data: Mapping[str, Any]) -> Result:
+        res = data.get("res") or {}
+        outcome = _OUTCOMES[kind]
+        if outcome == "failed" and data.get("ignore_errors"):
+            outcome = "ignored"
+        elif outcome == "ok" and res.get("changed"):
+            outcome = "changed"
+            self.changes += 1
+        play, role, task = _names(data)
+        host = str(data.get("host") or "")
+        bad = outcome in {"failed", "unreachable", "ignored"}
+        result = Result(
+            play=play,
+            role=role,
+            task=task,
+            host=host,
+            started=_seconds(data.get("start")),
+            ended=_seconds(data.get("end")),
+            seconds=data.get("duration"),
+            outcome=outcome,
+            tries=self._tries.get((str(data.get("task_uuid")), host), 1),
+            cause=cause_of(res) if bad else None,
+        )
+        if outcome in {"failed", "unreachable"}:
+            self._failures.append((str(data.get("play_uuid")), res, result))
+        return result
+
+    def _restore(self, event: Mapping[str, Any], data: Mapping[str, Any]) -> list[Told]:
+        """bxbackup's status.json, where a result carries it as `bxbackup_status`."""
+        status = (data.get("res") or {}).get("bxbackup_status")
+        if not isinstance(status, Mapping):
+            return []
+        moved, parts, tables = (_mapping(status.get(name)) for name in ("bytes", "parts", "tables"))
+        segment = Segment(
+            host=str(data.get("host") or ""),
+            at=_seconds(event.get("created")) or 0.0,
+            state=str(status.get("state") or ""),
+            bytes=_integer(moved.get("fetched")),
+            bytes_total=_integer(moved.get("total")),
+            rate=_number(status.get("rate")),
+            parts=_integer(parts.get("unpacked")),
+            parts_total=_integer(parts.get("total")),
+            files=_integer(status.get("files")),
+            tables=_integer(tables.get("loaded")),
+            tables_total=_integer(tables.get("total")),
+            rows=_integer(status.get("rows")),
+        )
+        self.moved = segment.bytes if segment.bytes is not None else self.moved
+        repairs = tuple(
+            (
+                _seconds(repair.get("at")),
+                " ".join(str(repair[key]) for key in ("what", "part") if repair.get(key)),
+            )
+            for repair in status.get("repairs") or []
+            if isinstance(repair, Mapping)
+        )
+        return [Restore(segment, repairs)]
+
+    def failure(self, return_code: int) -> Failure | None:
+        """Why ansible-playbook ended with this code; None for 0."""
+        if return_code == 0:
+            return None
+        if not self._failures:
+            cause = self._errors[-1] if self._errors else f"ansible-playbook ended with code {return_code}"
+            return Failure(ExitCode.OUR_FAULT, "", "", cause)
+        play, res, last = self._failures[-1]
+        code = code_of(res)
+        if code is None and last.outcome == "unreachable":
+            code = ExitCode.UNREACHABLE
+        if code is None:
+            # a rescue's closing message can't carry a code: the failure that it tells of does
+            same = [
+                earlier
+                for its_play, earlier, result in self._failures
+                if its_play == play and result.host == last.host
+            ]
+            code = next((found for earlier in reversed(same) if (found := code_of(earlier))), None)
+        role = f"{last.role} | " if last.role and not last.task.startswith(last.role) else ""
+        return Failure(code or ExitCode.HOST_FAILED, last.host, f"{role}{last.task}", last.cause or "")
+
+
+def _names(data: Mapping[str, Any]) -> tuple[str, str, str]:
+    return (
+        str(data.get("play") or ""),
+        str(data.get("role") or ""),
+        str(data.get("task") or data.get("name") or ""),
+    )
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _integer(value: object) -> int | None:
+    return int(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _seconds(value: object) -> float | None:
+    """ISO 8601 (UTC where it names no zone) or a number of seconds, to seconds since 1970."""
+    if isinstance(value, int | float):
+        return float(value)
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

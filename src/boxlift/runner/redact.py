@@ -1,0 +1,104 @@
+"""Hide secrets in everything that is stored or shown."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import yaml
+from ansible.errors import AnsibleError
+from ansible.parsing.vault import VaultLib, VaultSecret
+
+from boxlift.errors import UsageError
+from boxlift.project.vault import VaultSource
+
+HIDDEN = "********"
+_QUERY = re.compile(r"(\bhttps?://[^\s?'\"<>]+)\?[^\s'\"<>]+")
+_USERINFO = re.compile(r"(\bhttps?://)[^\s/@'\"]+@")
+_SECRET_NAME = re.compile(r"(password|passwd|secret|token|_key|credential)", re.IGNORECASE)
+_SHORTEST = 6
+"""Shorter values would hide ordinary words; no generated secret is that short."""
+
+
+class Redactor:
+    """Replaces known secrets, and the query and login of every URL (a presigned link is a credential)."""
+
+    def __init__(self, values: Iterable[str] = ()) -> None:
+        known: set[str] = set()
+        for value in values:
+            for part in (value, *value.splitlines()):
+                text = part.strip()
+                if len(text) >= _SHORTEST:
+                    known |= {text, json.dumps(text)[1:-1], repr(text)[1:-1]}
+        ordered = sorted(known, key=len, reverse=True)
+        self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+
+    def __call__(self, text: str) -> str:
+        if self._known is not None:
+            text = self._known.sub(HIDDEN, text)
+        if "http" in text:
+            text = _USERINFO.sub(rf"\1{HIDDEN}@", _QUERY.sub(rf"\1?{HIDDEN}", text))
+        return text
+
+
+def inventory_secrets(inventory: Path, source: VaultSource) -> Iterator[str]:
+    """The vault password, every value kept in a vault, and plain values whose names say secret."""
+    password = source.read()
+    yield password.decode("utf-8", "replace")
+    vault = VaultLib([("default", VaultSecret(password))])
+    for path in sorted(inventory.rglob("*")) if inventory.is_dir() else [inventory]:
+        if path.suffix not in {".yml", ".yaml", ".json", ""} or not path.is_file():
+            continue
+        content = path.read_bytes()
+        if content.startswith(b"$ANSIBLE_VAULT"):
+            try:
+                content = vault.decrypt(content)
+            except AnsibleError as error:
+                raise UsageError(
+                    f"{path} cannot be opened with the vault password of {source.path}",
+                    cure="name the right vault password in boxlift.yml",
+                ) from error
+            yield from _strings(_parsed(content, vault), always=True)
+        elif path.suffix in {".yml", ".yaml", ".json"}:
+            yield from _strings(_parsed(content, vault), always=False)
+
+
+class _Encrypted(str):
+    """A value of a plain file that stands in a vault of its own."""
+
+    __slots__ = ()
+
+
+def _parsed(content: bytes, vault: VaultLib) -> object:
+    class Loader(yaml.SafeLoader):
+        pass
+
+    def decrypt(_: yaml.SafeLoader, node: yaml.Node) -> str:
+        try:
+            return _Encrypted(vault.decrypt(str(node.value).encode()).decode("utf-8", "replace"))
+        except AnsibleError:
+            return ""
+
+    def ignore(_: yaml.SafeLoader, _suffix: str, node: yaml.Node) -> str:
+        return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+    Loader.add_constructor("!vault", decrypt)
+    Loader.add_multi_constructor("!", ignore)
+    try:
+        return yaml.load(content, Loader=Loader)  # noqa: S506
+    except yaml.YAMLError:
+        return None
+
+
+def _strings(node: object, *, always: bool) -> Iterator[str]:
+    if isinstance(node, dict):
+        for name, value in node.items():
+            named = bool(_SECRET_NAME.search(str(name))) and not str(value).startswith(("/", "~", "{{"))
+            yield from _strings(value, always=always or named)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _strings(value, always=always)
+    elif isinstance(node, _Encrypted) or (always and isinstance(node, str)):
+        yield node

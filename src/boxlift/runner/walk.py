@@ -1,0 +1,226 @@
+"""Go through the plan: which steps, in which order, until one fails or a person is next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from boxlift.errors import ExitCode, PersonNextError, RefusedError, UsageError
+from boxlift.journal import Journal
+from boxlift.plan import Kind, Pass, Plan, Step
+from boxlift.plan.load import nearest
+from boxlift.plan.standing import command
+from boxlift.plan.state import Position, State, StepState, position
+from boxlift.plan.verdict import Word, speak
+from boxlift.project import Project
+from boxlift.runner import process
+from boxlift.runner.attempt import Attempts
+from boxlift.runner.display import Display, PlainDisplay
+from boxlift.runner.playbook import clean_folder
+from boxlift.runner.redact import Redactor, inventory_secrets
+from boxlift.runner.work import Work
+
+PREFLIGHT_SUITE = "environment"
+"""In the plan its failure says that work must not start: exit code 3."""
+Ask = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which steps to go through. Nothing named: what is next, until a person is.
+
+    Named steps run again even if they are done; a named phase goes on where it stands. `start` and `until`
+    are the first and last step of a stretch. `trial`: check mode. `confirm_as`: confirm persons' steps in
+    this name (for the lab).
+    """
+
+    names: Sequence[str] = ()
+    start: str | None = None
+    until: str | None = None
+    trial: bool = False
+    confirm_as: str | None = None
+
+
+def _nobody(_: str) -> bool:
+    return False
+
+
+def run_plan(
+    project: Project,
+    pass_: Pass | None = None,
+    request: Request | None = None,
+    *,
+    display: Display | None = None,
+    ask: Ask = _nobody,
+) -> ExitCode:
+    """Run steps of a pass; DONE, or the code of the step that failed (its last lines were shown).
+
+    `ask` is put before each destructive step with what it changes; the default says no. Raises
+    PersonNextError where a person's step is next, RefusedError where needs, a lock or an answer forbid it.
+    """
+    request = request or Request()
+    plan = project.plan()
+    with _at_work(project, "run", display) as (journal, attempts, shown):
+        chosen = pass_ or Pass(journal.chosen_pass() or Pass.REHEARSAL)
+        if pass_ is not None:
+            journal.choose(pass_)
+        where = position(plan, journal, chosen, runner_alive=False)
+        wanted = _select(plan, where, request)
+        for name in wanted:
+            where = position(plan, journal, chosen, runner_alive=False)
+            item = where.of(name)
+            if item.step.kind is Kind.CONFIRM:
+                if item.state is not State.DONE and not request.trial:
+                    _person(plan, journal, where, item, confirm_as=request.confirm_as, shown=shown)
+                continue
+            if request.trial and item.step.kind is Kind.SUITE:
+                shown.line(f"– {name} has no check mode and is left out")
+                continue
+            trialled = set(wanted) if request.trial else set()
+            _admit(item, trialled)
+            if (
+                item.step.destructive
+                and not request.trial
+                and not ask(f"{name} changes: {item.step.changes}")
+            ):
+                raise RefusedError(
+                    f"{name} is destructive and was not agreed to. It changes: {item.step.changes}",
+                    cure=f"boxlift run {name} --yes",
+                )
+            code = attempts.carry_out(_work(project, where, item, trial=request.trial))
+            if code is not ExitCode.DONE:
+                return code
+    return ExitCode.DONE
+
+
+def run_work(project: Project, work: Work, *, display: Display | None = None) -> ExitCode:
+    """Carry out something that is no step of the plan: verify, activate, rollback, clone."""
+    with _at_work(project, work.step, display) as (_, attempts, _shown):
+        return attempts.carry_out(work)
+
+
+@contextmanager
+def _at_work(
+    project: Project, purpose: str, display: Display | None
+) -> Iterator[tuple[Journal, Attempts, Display]]:
+    """Hold the lock, put in order what a killed runner left, know the secrets to hide."""
+    with project.lock(purpose), project.journal() as journal, display or PlainDisplay() as shown:
+        journal.hold_reserve()
+        source = project.vault()
+        redact = Redactor(inventory_secrets(project.inventory, source))
+        journal.redact = redact
+        if process.end(project.runs):
+            shown.line("! ended processes that a killed runner had left")
+        for attempt in journal.settle_interrupted():
+            clean_folder(project.runs / f"{attempt.run:04}")
+            shown.line(f"! {attempt.step} was interrupted when its runner was ended; it is not done")
+        yield journal, Attempts(project, journal, redact, shown), shown
+
+
+def _select(plan: Plan, where: Position, request: Request) -> list[str]:
+    """Ids of the steps to go through, in the plan's order. UsageError for a name that does not exist."""
+    ids = [item.step.id for item in where.in_pass]
+    for bound in (request.start, request.until):
+        if bound is not None:
+            _check_name(plan, where, bound, phases=False)
+    if request.names:
+        if request.start or request.until:
+            raise UsageError("name steps, or a stretch with --from and --until, not both")
+        wanted: set[str] = set()
+        for name in request.names:
+            _check_name(plan, where, name, phases=True)
+            phase = [item for item in where.in_pass if item.phase.id == name]
+            wanted |= {item.step.id for item in phase if item.state is not State.DONE} if phase else {name}
+        return [name for name in ids if name in wanted]
+    if request.start is None:
+        ids = [item.step.id for item in where.ahead]
+        if request.until is not None and request.until not in ids:
+            return []
+    first = ids.index(request.start) if request.start else 0
+    last = ids.index(request.until) + 1 if request.until else len(ids)
+    if last <= first and request.until:
+        raise UsageError(f"{request.until} comes before {request.start} in the plan")
+    stretch = ids[first:last]
+    if request.trial and not (request.start or request.until):
+        # nothing is done in check mode, so only what is next can be tried on the hosts as they are
+        return stretch[:1]
+    return stretch
+
+
+def _check_name(plan: Plan, where: Position, name: str, *, phases: bool) -> None:
+    known = [*plan.ids(), *([phase.id for phase in plan.phases] if phases else [])]
+    if name not in known:
+        what = "step or phase" if phases else "step"
+        raise UsageError(f"the plan has no {what} `{name}`{nearest(name, known)}", cure="boxlift plan")
+    if name in plan.ids() and where.of(name).state is State.SKIPPED:
+        raise RefusedError(
+            f"{name} is no step of the {where.pass_}: it would reach people or the cloud",
+            cure="see the steps of this pass: boxlift plan",
+        )
+
+
+def _admit(item: StepState, trialled: set[str]) -> None:
+    missing = [name for name in item.missing if name not in trialled]
+    if missing:
+        raise RefusedError(
+            f"{item.step.id} needs steps that are not done: {', '.join(missing)}", cure="boxlift status"
+        )
+
+
+def _person(
+    plan: Plan, journal: Journal, where: Position, item: StepState, *, confirm_as: str | None, shown: Display
+) -> None:
+    """A person's step is next: hear the stand-in of the lab, or stop and say who must do what."""
+    if confirm_as is not None:
+        name = item.step.id
+        speak(
+            plan, journal, where.pass_, name, word=Word.CONFIRM, by=confirm_as, note=None, runner_alive=False
+        )
+        shown.line(f"✓ {name} · confirmed by {confirm_as}")
+        return
+    _admit(item, set())
+    refused = f" ({item.cause})" if item.state is State.FAILED else ""
+    raise PersonNextError(
+        f"the next step is the {item.step.owner}'s: {item.step.id}{refused} · {item.step.title}\n"
+        f"  {item.step.instructions.strip()}",
+        cure=command(item),
+    )
+
+
+def _work(project: Project, where: Position, item: StepState, *, trial: bool) -> Work:
+    step = item.step
+    release = "box" if step.release == "box" else where.release
+    return Work(
+        step=step.id,
+        title=step.title,
+        phase=item.phase.id,
+        kind=str(step.kind),
+        pass_=str(where.pass_),
+        release=where.release,
+        target=step.target,
+        resume=resume_command(project, step.id, trial=trial),
+        playbook=step.playbook,
+        suites=step.suites,
+        variables=variables(where.pass_, release, step),
+        trial=trial,
+        preflight=PREFLIGHT_SUITE in step.suites and step.kind is Kind.SUITE,
+        estimate=item.estimate,
+    )
+
+
+def variables(pass_: Pass, release: str, step: Step | None = None) -> dict[str, Any]:
+    """What boxlift tells every playbook."""
+    told: dict[str, Any] = {"boxlift_pass": str(pass_), "portal_release": release}
+    if step is not None:
+        told |= {"portal_target": step.target, **step.variables}
+    return told
+
+
+def resume_command(project: Project, name: str, *, trial: bool = False) -> str:
+    """The command that goes on, from the folder where the person is now."""
+    here = Path.cwd()
+    place = "" if here.is_relative_to(project.root) else f" -C {project.root}"
+    return f"boxlift{place} run {name}{' --check' if trial else ''}"

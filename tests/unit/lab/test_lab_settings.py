@@ -1,0 +1,152 @@
+"""What the lab decides from the machine that it stands on."""
+
+from __future__ import annotations
+
+import ipaddress
+import tarfile
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from boxlift.lab import engine, image, inventory, network, sources
+from boxlift.lab.errors import LabError
+from boxlift.lab.host import HOSTS
+from boxlift.lab.lock import locked
+from boxlift.lab.place import Lab
+from boxlift.lab.prerequisite import missing_packages
+
+ROW = "{}|http://deb.debian.org/{}/|{}|{}|main"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Lab:
+    return Lab("boxlift-test", tmp_path, tmp_path / ".lab")
+
+
+def test_only_debians_own_archive_is_used() -> None:
+    listing = "\n".join(
+        [
+            ROW.format("Debian", "debian", "bookworm", "bookworm"),
+            ROW.format("Debian", "debian", "bookworm-updates", "bookworm-updates"),
+            ROW.format("Debian", "debian-security", "bookworm-security", "bookworm-security"),
+            ROW.format("Debian Backports", "debian", "bookworm-backports", "bookworm-backports"),
+            "Node Source|https://deb.nodesource.example/node_20.x/|nodistro|nodistro|main",
+            "MariaDB|https://mirror.example/repo/debian/|bookworm|bookworm|main",
+        ]
+    )
+    assert sources.debian_sources(listing, "bookworm", "bullseye") == (
+        "deb http://deb.debian.org/debian/ bullseye main",
+        "deb http://deb.debian.org/debian/ bullseye-updates main",
+        "deb http://deb.debian.org/debian-security/ bullseye-security main",
+    )
+
+
+def test_a_source_named_stable_counts_by_its_codename() -> None:
+    listing = ROW.format("Debian", "debian", "stable", "trixie")
+    assert sources.debian_sources(listing, "trixie", "bookworm") == (
+        "deb http://deb.debian.org/debian/ bookworm main",
+    )
+
+
+def test_the_way_to_the_archive_is_copied() -> None:
+    dump = (
+        'APT::Architecture "amd64";\nAcquire::http::Proxy "http://proxy.example:3142";\nAcquire::http "";\n'
+    )
+    assert sources.apt_options(dump, {"http_proxy": "http://other.example"}) == (
+        'Acquire::http::Proxy "http://proxy.example:3142"',
+    )
+    assert sources.apt_options("", {"HTTPS_PROXY": "http://p.example"}) == (
+        'Acquire::https::Proxy "http://p.example"',
+    )
+
+
+def test_another_system_is_refused_by_name() -> None:
+    with pytest.raises(LabError, match="this is Fedora Linux 43"):
+        sources.codename('ID=fedora\nPRETTY_NAME="Fedora Linux 43"\n')
+    assert sources.codename("ID=debian\nVERSION_CODENAME=trixie\n") == "trixie"
+
+
+def test_runc_and_limits_where_the_machine_needs_them() -> None:
+    old = engine.settings(unified=False, systemd=False, raise_limits=False, hard=(4096, 100_000))
+    assert 'runtime = "runc"' in old
+    assert 'cgroup_manager = "cgroupfs"' in old
+    assert 'default_ulimits = ["nofile=4096:4096", "nproc=30000:30000"]' in old
+    new = engine.settings(unified=True, systemd=True, raise_limits=True, hard=(4096, 4096))
+    assert "ulimits" not in new
+    assert "cgroup_manager" not in new
+
+
+def test_limits_can_be_raised_with_the_capability_alone() -> None:
+    assert engine.may_raise_limits("CapBnd:\t000001ffffffffff\n")
+    assert not engine.may_raise_limits("CapBnd:\t000001fffeffffff\n")
+
+
+def test_the_subnet_is_steady_and_gives_way() -> None:
+    first = network.choose("boxlift-a", ())
+    assert network.choose("boxlift-a", ()) == first
+    assert network.choose("boxlift-a", (first,)) != first
+    with pytest.raises(LabError, match="every subnet"):
+        network.choose("boxlift-a", (ipaddress.IPv4Network("10.0.0.0/8"),))
+    assert network.routes('[{"dst":"default"},{"dst":"192.0.2.0/24"}]') == (
+        ipaddress.IPv4Network("192.0.2.0/24"),
+    )
+
+
+@pytest.mark.parametrize("text", ["10.1.2", "10.1.2.0/28"])
+def test_a_bad_subnet_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    monkeypatch.setenv("BOXLIFT_LAB_SUBNET", text)
+    with pytest.raises(LabError, match="BOXLIFT_LAB_SUBNET"):
+        network.wanted()
+
+
+def test_missing_programs_are_named_as_packages() -> None:
+    lacking = missing_packages(lambda _: None, lambda _: None)
+    assert set(lacking) == {
+        *("podman", "mmdebstrap", "iptables", "iproute2", "openssh-client"),
+        *("netavark", "aardvark-dns", "runc"),
+    }
+    assert missing_packages(lambda name: name, Path) == ()
+
+
+def test_the_inventory_holds_what_is_up(lab: Lab) -> None:
+    addresses = {"portal-1": "10.213.1.11", "cloud-1": "10.213.1.21"}
+    tree = YAML(typ="safe").load(inventory.render(lab, addresses))["all"]
+    assert set(tree["hosts"]) == set(addresses)
+    assert tree["hosts"]["portal-1"]["ansible_host"] == "10.213.1.11"
+    assert "StrictHostKeyChecking=yes" in tree["vars"]["ansible_ssh_common_args"]
+    assert list(tree["children"]["production"]["hosts"]) == ["portal-1"]
+    assert list(tree["children"]["outside"]["hosts"]) == ["cloud-1"]
+
+
+def test_one_command_at_a_time(lab: Lab) -> None:
+    with locked(lab, "up"):
+        with pytest.raises(LabError, match="`boxlift lab up`") as caught, locked(lab, "down"):
+            pass
+        assert caught.value.exit_code == 3
+    with locked(lab, "down"):
+        pass
+
+
+def test_images_are_described_and_their_files_are_roots() -> None:
+    folder = Path(__file__).parents[3] / "lab" / "images"
+    for host in HOSTS:
+        found = image.load(folder, host.image)
+        assert found.rootfs.is_dir()
+        with tarfile.open(fileobj=BytesIO(image.overlay(found.rootfs))) as archive:
+            assert {(member.uid, member.gid) for member in archive} == {(0, 0)}
+    assert image.overlay(found.rootfs) == image.overlay(found.rootfs)
+
+
+def test_addresses_and_names_are_unique() -> None:
+    assert len({host.number for host in HOSTS}) == len(HOSTS)
+    names = [name for host in HOSTS for name in host.names]
+    assert len(set(names)) == len(names)
+
+
+def test_a_bad_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BOXLIFT_LAB", "Bad_Name")
+    with pytest.raises(LabError) as caught:
+        Lab.here()
+    assert caught.value.exit_code == 2
