@@ -57,16 +57,18 @@ class Step(_Strict):
 
     `needs` are steps that must be done before; one that is not part of the pass stands for its own needs.
     `target` is the environment that playbooks and suites look at. `release` is `box` for steps that work on
-    the freshly installed portal and `restored` for those that work on what the backup held.
+    the freshly installed portal and `restored` for those that work on what the backup held. `backup`: the
+    playbook is told where the pass's backup is.
     """
 
     id: Identifier
     title: str = Field(min_length=3)
     owner: Owner
     kind: Kind
-    playbook: str | None = None
+    playbooks: tuple[Annotated[str, Field(pattern=r"^[a-z0-9_]+\.yml$")], ...] = ()
     suites: tuple[Identifier, ...] = ()
     variables: dict[str, JsonValue] = Field(default_factory=dict)
+    backup: bool = False
     target: Literal["production", "preproduction"] = "production"
     release: Literal["box", "restored"] = "restored"
     needs: tuple[Identifier, ...] = ()
@@ -78,8 +80,10 @@ class Step(_Strict):
 
     @model_validator(mode="after")
     def _kind_has_what_it_runs(self) -> Step:
-        if (self.kind is Kind.PLAYBOOK) != (self.playbook is not None):
-            raise ValueError("`playbook` belongs to steps of kind playbook, and each of them needs one")
+        if (self.kind is Kind.PLAYBOOK) != bool(self.playbooks):
+            raise ValueError("`playbooks` belong to steps of kind playbook, and each of them needs one")
+        if self.backup and self.kind is not Kind.PLAYBOOK:
+            raise ValueError("`backup` is for steps of kind playbook")
         if self.kind is Kind.SUITE and not self.suites:
             raise ValueError("a step of kind suite names at least one of `suites`")
         if self.kind is Kind.CONFIRM and self.suites:

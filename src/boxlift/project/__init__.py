@@ -1,11 +1,13 @@
 """The project folder on the control node: settings, inventory, secrets, lock."""
 
+from boxlift.project.backup import Backup
 from boxlift.project.folder import Answers, Project, Settings, create, find, load
 from boxlift.project.lock import RunnerLock
 from boxlift.project.vault import VaultSource, new_secrets
 
 __all__ = [
     "Answers",
+    "Backup",
     "Project",
     "RunnerLock",
     "Settings",

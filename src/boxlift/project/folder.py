@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from boxlift.content import content_root
 from boxlift.errors import UsageError
 from boxlift.journal import Journal
 from boxlift.plan import Pass, Plan, load_plan
+from boxlift.project import backup
+from boxlift.project.backup import Backup
 from boxlift.project.lock import RunnerLock, is_held
 from boxlift.project.vault import (
     VaultSource,
@@ -68,9 +70,13 @@ class Project:
     def runs(self) -> Path:
         return self.state / "runs"
 
-    def backup_file(self, pass_: Pass) -> Path:
-        """Where the operator puts the link or path of a pass's backup: one a line, 0600."""
-        return self.root / "backup" / f"{pass_}.txt"
+    def backup(self, pass_: Pass) -> Backup:
+        """Where the pass's backup is, as the operator said."""
+        return backup.read(self.root, pass_)
+
+    def set_backup(self, pass_: Pass, sources: Sequence[str], password: str | None = None) -> None:
+        """Say where the pass's backup is: URL or path of its first part, or the URL of each part."""
+        backup.write(self.root, pass_, sources, password)
 
     def plan(self) -> Plan:
         return load_plan(self._path(self.settings.plan) if self.settings.plan else None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from boxlift.content import content_root
@@ -30,6 +31,10 @@ class Attempts:
         self._vault = project.vault().path
         self._content = content_root()
         journal.redact = redact
+
+    def hide(self, secrets: Sequence[str]) -> None:
+        """Further secrets that must not be stored or shown."""
+        self._redact.hide(secrets)
 
     def carry_out(self, work: Work) -> ExitCode:
         """Run it; DONE, or the failure's code after its last lines have been shown."""
@@ -118,7 +123,7 @@ class Attempts:
 
 
 def _success(work: Work, seconds: float, changes: int, tests: int) -> str:
-    facts = [count(changes, "change") if changes else "nothing to change"] if work.playbook else []
+    facts = [count(changes, "change") if changes else "nothing to change"] if work.playbooks else []
     facts += [f"{count(tests, 'test')} passed"] if tests else []
     mode = " (check mode: nothing was changed)" if work.trial else ""
     return f"✓ {work.step} · {duration(seconds)} · {', '.join(facts)}{mode}"

@@ -79,7 +79,7 @@ def filtered(base: Mapping[str, str], content: Path, run: Path) -> dict[str, str
         "PATH": f"{own_bin()}{os.pathsep}{path}",
         "ANSIBLE_HOST_KEY_CHECKING": "True",
         "ANSIBLE_NOCOLOR": "True",
-        RUN_MARK: str(run),
+        RUN_MARK: f"{run}/",
     }
     return defaults | kept | fixed
 

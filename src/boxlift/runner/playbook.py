@@ -84,7 +84,6 @@ class PlaybookRun:
     """ansible-playbook in a thread of its own; iterate over `events`, then read `return_code`."""
 
     def __init__(self, order: Order, base: Mapping[str, str] = os.environ) -> None:
-        self._folder = order.folder
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._cancel = threading.Event()
         self._crash: BaseException | None = None
@@ -130,12 +129,9 @@ class PlaybookRun:
             raise BoxliftError(f"ansible-runner broke: {self._crash}") from self._crash
         return int(self._runner.rc)
 
-    def clean(self) -> None:
-        """Remove variables, command file, event files: all that may hold secrets."""
-        clean_folder(self._folder)
 
-
-def clean_folder(folder: Path) -> None:
-    """Remove what a run, also one that was killed, left beside its log."""
-    for name in ("env", "artifacts"):
-        shutil.rmtree(folder / name, ignore_errors=True)
+def remove_work_folders(run: Path) -> None:
+    """Remove variables, command files, event files: what a run, also a killed one, left beside its log."""
+    for path in run.iterdir() if run.is_dir() else ():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)

@@ -14,7 +14,7 @@ from boxlift.runner.environment import RUN_MARK
 
 def of_runs(folder: Path) -> Iterator[int]:
     """Ids of this user's processes that belong to runs below `folder`, ssh masters left out."""
-    mark = f"\0{RUN_MARK}={folder}".encode()
+    mark = f"\0{RUN_MARK}={folder}/".encode()
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue

@@ -26,13 +26,18 @@ class Redactor:
     """Replaces known secrets, and the query and login of every URL (a presigned link is a credential)."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        known: set[str] = set()
+        self._texts: set[str] = set()
+        self._known: re.Pattern[str] | None = None
+        self.hide(values)
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Hide these values from now on, also as JSON and Python write them."""
         for value in values:
             for part in (value, *value.splitlines()):
                 text = part.strip()
                 if len(text) >= _SHORTEST:
-                    known |= {text, json.dumps(text)[1:-1], repr(text)[1:-1]}
-        ordered = sorted(known, key=len, reverse=True)
+                    self._texts |= {text, json.dumps(text)[1:-1], repr(text)[1:-1]}
+        ordered = sorted(self._texts, key=len, reverse=True)
         self._known = re.compile("|".join(map(re.escape, ordered))) if ordered else None
 
     def __call__(self, text: str) -> str:

@@ -16,7 +16,7 @@ from boxlift.runner import process
 from boxlift.runner.display import Display
 from boxlift.runner.events import Line, Reader, Restore, Task
 from boxlift.runner.failure import Failure
-from boxlift.runner.playbook import Order, PlaybookRun, clean_folder
+from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
 from boxlift.runner.redact import Redactor
 from boxlift.runner.suite import SuiteOrder, SuiteRun
 from boxlift.runner.work import Work
@@ -64,8 +64,9 @@ class Session:
         """Playbook, then suites; stops at the first failure."""
         failure = None
         try:
-            if self._work.playbook is not None:
-                failure = self._playbook(self._work.playbook, log, content, vault)
+            for playbook in self._work.playbooks:
+                if failure is None:
+                    failure = self._playbook(playbook, log, content, vault)
             suites = [] if self._work.trial else self._work.suites
             for suite in suites:
                 if failure is None:
@@ -77,7 +78,7 @@ class Session:
     def clean(self) -> None:
         """End what still runs here, remove what may hold secrets."""
         process.end(self._folder)
-        clean_folder(self._folder)
+        remove_work_folders(self._folder)
 
     def _playbook(self, playbook: str, log: IO[str], content: Path, vault: Path) -> Failure | None:
         order = Order(
@@ -85,7 +86,7 @@ class Session:
             inventory=self._project.inventory,
             content=content,
             project=self._project.root,
-            folder=self._folder,
+            folder=self._folder / playbook.removesuffix(".yml"),
             vault_password=vault,
             variables=self._work.variables,
             trial=self._work.trial,

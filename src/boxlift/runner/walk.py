@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,11 +16,11 @@ from boxlift.plan.load import nearest
 from boxlift.plan.standing import command
 from boxlift.plan.state import Position, State, StepState, position
 from boxlift.plan.verdict import Word, speak
-from boxlift.project import Project
+from boxlift.project import Backup, Project
 from boxlift.runner import process
 from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display, PlainDisplay
-from boxlift.runner.playbook import clean_folder
+from boxlift.runner.playbook import remove_work_folders
 from boxlift.runner.redact import Redactor, inventory_secrets
 from boxlift.runner.work import Work
 
@@ -63,7 +64,7 @@ def run_plan(
     """
     request = request or Request()
     plan = project.plan()
-    with _at_work(project, "run", display) as (journal, attempts, shown):
+    with at_work(project, "run", display) as (journal, attempts, shown):
         chosen = pass_ or Pass(journal.chosen_pass() or Pass.REHEARSAL)
         if pass_ is not None:
             journal.choose(pass_)
@@ -90,20 +91,17 @@ def run_plan(
                     f"{name} is destructive and was not agreed to. It changes: {item.step.changes}",
                     cure=f"boxlift run {name} --yes",
                 )
-            code = attempts.carry_out(_work(project, where, item, trial=request.trial))
+            source = project.backup(chosen) if item.step.backup else None
+            if source is not None:
+                attempts.hide(source.secrets())
+            code = attempts.carry_out(_work(project, where, item, source, trial=request.trial))
             if code is not ExitCode.DONE:
                 return code
     return ExitCode.DONE
 
 
-def run_work(project: Project, work: Work, *, display: Display | None = None) -> ExitCode:
-    """Carry out something that is no step of the plan: verify, activate, rollback, clone."""
-    with _at_work(project, work.step, display) as (_, attempts, _shown):
-        return attempts.carry_out(work)
-
-
 @contextmanager
-def _at_work(
+def at_work(
     project: Project, purpose: str, display: Display | None
 ) -> Iterator[tuple[Journal, Attempts, Display]]:
     """Hold the lock, put in order what a killed runner left, know the secrets to hide."""
@@ -115,7 +113,7 @@ def _at_work(
         if process.end(project.runs):
             shown.line("! ended processes that a killed runner had left")
         for attempt in journal.settle_interrupted():
-            clean_folder(project.runs / f"{attempt.run:04}")
+            remove_work_folders(project.runs / f"{attempt.run:04}")
             shown.line(f"! {attempt.step} was interrupted when its runner was ended; it is not done")
         yield journal, Attempts(project, journal, redact, shown), shown
 
@@ -190,7 +188,7 @@ def _person(
     )
 
 
-def _work(project: Project, where: Position, item: StepState, *, trial: bool) -> Work:
+def _work(project: Project, where: Position, item: StepState, source: Backup | None, *, trial: bool) -> Work:
     step = item.step
     release = "box" if step.release == "box" else where.release
     return Work(
@@ -202,9 +200,9 @@ def _work(project: Project, where: Position, item: StepState, *, trial: bool) ->
         release=where.release,
         target=step.target,
         resume=resume_command(project, step.id, trial=trial),
-        playbook=step.playbook,
+        playbooks=step.playbooks,
         suites=step.suites,
-        variables=variables(where.pass_, release, step),
+        variables=variables(where.pass_, release, step) | (source.variables() if source else {}),
         trial=trial,
         preflight=PREFLIGHT_SUITE in step.suites and step.kind is Kind.SUITE,
         estimate=item.estimate,
@@ -221,6 +219,9 @@ def variables(pass_: Pass, release: str, step: Step | None = None) -> dict[str, 
 
 def resume_command(project: Project, name: str, *, trial: bool = False) -> str:
     """The command that goes on, from the folder where the person is now."""
-    here = Path.cwd()
-    place = "" if here.is_relative_to(project.root) else f" -C {project.root}"
-    return f"boxlift{place} run {name}{' --check' if trial else ''}"
+    return f"boxlift{place_option(project)} run {name}{' --check' if trial else ''}"
+
+
+def place_option(project: Project) -> str:
+    """The option that names the project, where it is not the current folder."""
+    return "" if Path.cwd().is_relative_to(project.root) else f" -C {shlex.quote(str(project.root))}"

@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Work:
-    """A playbook, suites after it, or suites alone.
+    """Playbooks, suites after them, or suites alone.
 
     `step` is the plan's id, or the command's name where it is no step. `preflight`: the suites say whether
     work may start, so their failure is exit code 3 and not 7. `trial`: check mode, suites are left out.
@@ -24,7 +24,7 @@ class Work:
     release: str
     target: str
     resume: str
-    playbook: str | None = None
+    playbooks: Sequence[str] = ()
     suites: Sequence[str] = ()
     variables: Mapping[str, Any] = field(default_factory=dict)
     trial: bool = False

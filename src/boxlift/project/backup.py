@@ -1,0 +1,72 @@
+"""Where the backup of a pass is: a file of the project, because a link to a backup is a credential.
+
+`backup/<pass>.txt` (0600) holds the URL or path of the first part, or the URL of each part, one a line; lines
+that begin with # are remarks. `backup/<pass>.password` (0600) holds the password of an encrypted backup.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from boxlift.errors import PreflightError
+from boxlift.plan import Pass
+
+
+@dataclass(frozen=True)
+class Backup:
+    """The sources are secrets: never print them."""
+
+    sources: tuple[str, ...] = field(repr=False)
+    password: str | None = field(repr=False)
+
+    def variables(self) -> dict[str, object]:
+        """What a restoring playbook is told."""
+        source = self.sources[0] if len(self.sources) == 1 else list(self.sources)
+        told: dict[str, object] = {"portal_backup_source": source}
+        if self.password is not None:
+            told["portal_backup_password"] = self.password
+        return told
+
+    def secrets(self) -> list[str]:
+        """What must not be shown: the password, and links that carry a signature."""
+        links = [source for source in self.sources if "?" in source]
+        return [*links, *([self.password] if self.password else [])]
+
+
+def paths(root: Path, pass_: Pass) -> tuple[Path, Path]:
+    """Files of the source and of the password."""
+    return root / "backup" / f"{pass_}.txt", root / "backup" / f"{pass_}.password"
+
+
+def read(root: Path, pass_: Pass) -> Backup:
+    """PreflightError where the operator has not put it there, or where others can read it."""
+    source, password = paths(root, pass_)
+    lines = [line.strip() for line in _private(source).splitlines()] if source.exists() else []
+    sources = tuple(line for line in lines if line and not line.startswith("#"))
+    if not sources:
+        raise PreflightError(
+            f"nobody has said yet where the {pass_}'s backup is",
+            cure=f"put the link or path of its first part into {source}, chmod 600",
+        )
+    return Backup(sources, _private(password).rstrip("\r\n") if password.exists() else None)
+
+
+def write(root: Path, pass_: Pass, sources: Sequence[str], password: str | None = None) -> None:
+    """Say where a pass's backup is; replaces what was said before."""
+    for path, content in zip(paths(root, pass_), ("\n".join(sources), password), strict=True):
+        path.unlink(missing_ok=True)
+        if content is not None:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(content + "\n")
+
+
+def _private(path: Path) -> str:
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        raise PreflightError(f"{path} can be read by others", cure=f"chmod 600 {path}")
+    return path.read_text(encoding="utf-8")

@@ -1,0 +1,122 @@
+"""What is done outside the plan's order: verify, activate, rollback, clone."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from boxlift.content import content_root
+from boxlift.errors import ExitCode, RefusedError, UsageError
+from boxlift.plan import Pass
+from boxlift.plan.load import nearest
+from boxlift.plan.state import Position, State, position
+from boxlift.project import Project
+from boxlift.runner.display import Display
+from boxlift.runner.suite import suites
+from boxlift.runner.walk import at_work, place_option, variables
+from boxlift.runner.work import Work
+
+_RELEASE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_PHASE = "command"
+
+
+class Command(StrEnum):
+    """Commands with a playbook of their own."""
+
+    ACTIVATE = "activate"
+    ROLLBACK = "rollback"
+    CLONE = "clone"
+
+
+_PLAYBOOKS = {
+    Command.ACTIVATE: ("activate_release.yml", "Serve another release"),
+    Command.ROLLBACK: ("rollback_release.yml", "Serve the release before"),
+    Command.CLONE: ("clone_to_preproduction.yml", "Copy production to pre-production"),
+}
+
+
+def run_command(
+    project: Project,
+    command: Command,
+    pass_: Pass | None = None,
+    *,
+    release: str | None = None,
+    display: Display | None = None,
+) -> ExitCode:
+    """Run a command's playbook; the journal keeps it beside the plan's steps."""
+    if release is not None and not _RELEASE.fullmatch(release):
+        raise UsageError(
+            f"`{release}` is no name of a release", cure="releases are box, rehearsal-1, final-1, ..."
+        )
+    playbook, title = _PLAYBOOKS[command]
+    target = "preproduction" if command is Command.CLONE else "production"
+    with at_work(project, command, display) as (journal, attempts, _):
+        chosen = pass_ or Pass(journal.chosen_pass() or Pass.REHEARSAL)
+        where = position(project.plan(), journal, chosen, runner_alive=False)
+        told = release or where.release
+        work = Work(
+            step=command,
+            title=title,
+            phase=_PHASE,
+            kind="playbook",
+            pass_=str(chosen),
+            release=told,
+            target=target,
+            resume=f"boxlift{place_option(project)} {command}{f' {release}' if release else ''}",
+            playbooks=(playbook,),
+            variables=variables(chosen, told) | {"portal_target": target},
+        )
+        return attempts.carry_out(work)
+
+
+def run_verification(
+    project: Project,
+    pass_: Pass | None = None,
+    suite: str | None = None,
+    *,
+    staging: bool = False,
+    display: Display | None = None,
+) -> ExitCode:
+    """Run one suite, or all suites that the pass's done steps rest on."""
+    with at_work(project, "verify", display) as (journal, attempts, _):
+        chosen = pass_ or Pass(journal.chosen_pass() or Pass.REHEARSAL)
+        where = position(project.plan(), journal, chosen, runner_alive=False)
+        target = "preproduction" if staging or suite == "staging" else "production"
+        known = suites(content_root())
+        if suite is not None and suite not in known:
+            raise UsageError(
+                f"there is no suite `{suite}`{nearest(suite, known)}", cure=f"name one of {', '.join(known)}"
+            )
+        wanted = [suite] if suite is not None else _suites_due(where, target)
+        if not wanted:
+            raise RefusedError(
+                "no step is done yet whose suites could be run", cure=f"name one of {', '.join(known)}"
+            )
+        restored = any(
+            item.step.release == "restored" and item.step.backup and item.state is State.DONE
+            for item in where.steps
+        )
+        name = f" {suite}" if suite else ""
+        work = Work(
+            step="verify",
+            title=f"Verify {', '.join(wanted)}",
+            phase=_PHASE,
+            kind="suite",
+            pass_=str(chosen),
+            release=where.release,
+            target=target,
+            resume=f"boxlift{place_option(project)} verify{name}{' --staging' if staging else ''}",
+            suites=wanted,
+            variables=variables(chosen, where.release if restored else "box"),
+        )
+        return attempts.carry_out(work)
+
+
+def _suites_due(where: Position, target: str) -> list[str]:
+    """Suites of the steps done; once something is restored, those for the empty box are out of date."""
+    done = [item.step for item in where.steps if item.state is State.DONE and item.step.target == target]
+    restored = [step for step in done if step.release == "restored" and step.suites]
+    found: dict[str, None] = {}
+    for step in restored or done:
+        found.update(dict.fromkeys(step.suites))
+    return list(found)
