@@ -7,9 +7,10 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from boxlift.errors import ExitCode
 from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
-from boxlift.lab.errors import HOST, LabError
+from boxlift.lab.errors import LabError
 from boxlift.lab.place import Lab
 
 _BOOT_SECONDS = 120.0
@@ -40,7 +41,7 @@ def wait_for_systemd(engine: Engine, host: str) -> None:
     raise LabError(
         f"{host} is still {state} after {_BOOT_SECONDS:.0f} s: "
         f"look with `podman logs {engine.container(host)}`, then `boxlift lab down` and up again",
-        HOST,
+        ExitCode.HOST_FAILED,
     )
 
 

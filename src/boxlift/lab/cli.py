@@ -5,12 +5,10 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
-from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
-from boxlift.lab.errors import LabError
 from boxlift.lab.hosts import Hosts, LabStatus
 from boxlift.lab.lock import locked
 from boxlift.lab.place import Lab
@@ -27,13 +25,10 @@ def up(
 ) -> None:
     """Bring the lab up from whatever state it is in; what stands already is kept."""
 
-    def act() -> None:
-        lab = Lab.here()
-        with locked(lab, "up"):
-            _show(Hosts(lab, say).up(hosts or ()))
-        say(f"enter a host with: ssh -F {lab.ssh_config} portal-1")
-
-    guarded(act)
+    lab = Lab.here()
+    with locked(lab, "up"):
+        _show(Hosts(lab, say).up(hosts or ()))
+    say(f"enter a host with: ssh -F {lab.ssh_config} portal-1")
 
 
 @app.command()
@@ -44,12 +39,9 @@ def down(
 ) -> None:
     """Remove the lab's hosts and network; images, keys and caches stay for the next up."""
 
-    def act() -> None:
-        lab = Lab.here()
-        with locked(lab, "down"):
-            Hosts(lab, say).down(everything=everything)
-
-    guarded(act)
+    lab = Lab.here()
+    with locked(lab, "down"):
+        Hosts(lab, say).down(everything=everything)
 
 
 @app.command()
@@ -58,23 +50,11 @@ def status(
 ) -> None:
     """Say what runs, under which address and name."""
 
-    def act() -> None:
-        found = Hosts(Lab.here(), say).status()
-        if as_json:
-            typer.echo(json.dumps(dataclasses.asdict(found), indent=2))
-        else:
-            _show(found)
-
-    guarded(act)
-
-
-def guarded(act: Callable[[], None]) -> None:
-    """Turn a lab's failure into one sentence and its exit code."""
-    try:
-        act()
-    except LabError as error:
-        typer.echo(f"✗ {error}", err=True)
-        raise typer.Exit(error.exit_code) from error
+    found = Hosts(Lab.here(), say).status()
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(found), indent=2))
+    else:
+        _show(found)
 
 
 def say(text: str) -> None:

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 
-from boxlift.lab.errors import HOST, LabError
+from boxlift.errors import ExitCode
+from boxlift.lab.errors import LabError
 
 
 def become_root() -> tuple[str, ...]:
@@ -34,7 +35,7 @@ def run(
     """
     done = attempt(arguments, root=root, variables=variables, text=text, timeout=timeout)
     if done.returncode != 0:
-        raise LabError(f"{' '.join(arguments[:3])}: {reason(done)}", HOST)
+        raise LabError(f"{' '.join(arguments[:3])}: {reason(done)}", ExitCode.HOST_FAILED)
     return done.stdout
 
 
@@ -73,4 +74,6 @@ def attempt(
     except FileNotFoundError as error:
         raise LabError(f"{arguments[0]} is not installed: run `make setup`") from error
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"{' '.join(arguments[:3])} gave no answer within {timeout:.0f} s", HOST) from error
+        raise LabError(
+            f"{' '.join(arguments[:3])} gave no answer within {timeout:.0f} s", ExitCode.HOST_FAILED
+        ) from error

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-USAGE = 2
-PREFLIGHT = 3
-HOST = 4
-REFUSED = 6
-OURS = 1
+from boxlift.errors import BoxliftError, ExitCode
 
 
-class LabError(Exception):
-    """A refusal or failure of a lab command; `exit_code` follows boxlift's contract (3: a check refused)."""
+class LabError(BoxliftError):
+    """A refusal or failure of a lab command; most are checks that refuse before anything is changed."""
 
-    def __init__(self, message: str, exit_code: int = PREFLIGHT) -> None:
+    def __init__(self, message: str, code: ExitCode = ExitCode.PREFLIGHT) -> None:
         super().__init__(message)
-        self.exit_code = exit_code
+        self.code = code

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from boxlift.errors import ExitCode
 from boxlift.lab import access, inventory, prerequisite
 from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
-from boxlift.lab.errors import USAGE, LabError
+from boxlift.lab.errors import LabError
 from boxlift.lab.host import HOSTS, Host
 from boxlift.lab.image import LABEL, Images
 from boxlift.lab.network import Network
@@ -197,7 +198,9 @@ class Hosts:
 def _select(names: Sequence[str]) -> tuple[Host, ...]:
     known = {host.name: host for host in HOSTS}
     if unknown := [name for name in names if name not in known]:
-        raise LabError(f"no such host in the lab: {', '.join(unknown)}; there are {', '.join(known)}", USAGE)
+        raise LabError(
+            f"no such host in the lab: {', '.join(unknown)}; there are {', '.join(known)}", ExitCode.USAGE
+        )
     return tuple(known[name] for name in known if not names or name in names)
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from ruamel.yaml import YAML
 
+from boxlift.errors import ExitCode
 from boxlift.lab import sources
 from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
-from boxlift.lab.errors import OURS, LabError
+from boxlift.lab.errors import LabError
 
 PREFIX = "localhost/boxlift-lab"
 LABEL = "boxlift.lab.image=1"
@@ -40,7 +41,9 @@ def load(folder: Path, name: str) -> Image:
     data = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     unknown = set(data) - {"suite", "from", "packages", "rootfs"}
     if unknown or ("suite" in data) == ("from" in data):
-        raise LabError(f"{path}: needs either suite or from, packages and rootfs, and nothing else", OURS)
+        raise LabError(
+            f"{path}: needs either suite or from, packages and rootfs, and nothing else", ExitCode.OUR_FAULT
+        )
     return Image(
         name,
         str(data.get("suite", "")),

@@ -8,9 +8,10 @@ import json
 import os
 from collections.abc import Iterable
 
+from boxlift.errors import ExitCode
 from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
-from boxlift.lab.errors import REFUSED, USAGE, LabError
+from boxlift.lab.errors import LabError
 
 _POOL = ipaddress.IPv4Network("10.213.0.0/16")
 _PREFIX = 24
@@ -42,9 +43,9 @@ def wanted() -> Subnet | None:
     try:
         network = ipaddress.IPv4Network(text)
     except ValueError as error:
-        raise LabError(f"BOXLIFT_LAB_SUBNET={text} is no IPv4 network: {error}", USAGE) from error
+        raise LabError(f"BOXLIFT_LAB_SUBNET={text} is no IPv4 network: {error}", ExitCode.USAGE) from error
     if network.prefixlen > _PREFIX:
-        raise LabError(f"BOXLIFT_LAB_SUBNET={text} is too small: the lab needs a /24", USAGE)
+        raise LabError(f"BOXLIFT_LAB_SUBNET={text} is too small: the lab needs a /24", ExitCode.USAGE)
     return network
 
 
@@ -68,7 +69,7 @@ class Network:
             if asked not in (None, existing):
                 raise LabError(
                     f"the lab stands on {existing}, not on BOXLIFT_LAB_SUBNET={asked}: `boxlift lab down`",
-                    REFUSED,
+                    ExitCode.REFUSED,
                 )
             return existing
         used = (*routes(run(["ip", "-json", "route"])), *networks.values())

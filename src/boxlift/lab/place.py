@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from boxlift.lab.errors import USAGE, LabError
+from boxlift.errors import ExitCode
+from boxlift.lab.errors import LabError
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 
@@ -29,7 +30,8 @@ class Lab:
         name = os.environ.get("BOXLIFT_LAB") or f"boxlift-{digest[:6]}"
         if not _NAME.fullmatch(name):
             raise LabError(
-                f"BOXLIFT_LAB={name} is no lab name: use 2 to 41 small letters, digits and hyphens", USAGE
+                f"BOXLIFT_LAB={name} is no lab name: use 2 to 41 small letters, digits and hyphens",
+                ExitCode.USAGE,
             )
         folder = Path(os.environ.get("BOXLIFT_LAB_DIR") or repository / ".lab").absolute()
         return cls(name, repository, folder)

@@ -35,6 +35,7 @@ from boxlift.project.vault import (
 )
 
 SETTINGS = "boxlift.yml"
+UNFINISHED = ".boxlift-init"
 ENVIRONMENTS = ("production", "preproduction")
 
 
@@ -165,7 +166,7 @@ def create(
             "the vault password has two sources: a file and a client script", cure="name exactly one"
         )
     inventory = root / "inventory"
-    unfinished = inventory / ".boxlift-init"
+    unfinished = inventory / UNFINISHED
     if template is None and inventory.exists() and not unfinished.exists():
         raise UsageError(f"{inventory} exists already and is not boxlift's", cure="choose another folder")
     name = name or _project_name(root)

@@ -124,7 +124,7 @@ def test_one_command_at_a_time(lab: Lab) -> None:
     with locked(lab, "up"):
         with pytest.raises(LabError, match="`boxlift lab up`") as caught, locked(lab, "down"):
             pass
-        assert caught.value.exit_code == 3
+        assert caught.value.code == 3
     with locked(lab, "down"):
         pass
 
@@ -149,4 +149,4 @@ def test_a_bad_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BOXLIFT_LAB", "Bad_Name")
     with pytest.raises(LabError) as caught:
         Lab.here()
-    assert caught.value.exit_code == 2
+    assert caught.value.code == 2
