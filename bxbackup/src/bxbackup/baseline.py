@@ -1,10 +1,102 @@
-"""The state of the restored data before any of the portal's own code runs."""
+"""The state of the restored data before any of the portal's own code runs.
+
+Verification starts from it, and later the transfer of what the cloud gained after the dump: rows with an ID
+above `max_id`, or newer than `dump.began`, need not be in the backup; stages, categories and user fields that
+differ now would make the two sides' IDs mean different things (delta_transfer 1.3).
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
+import pymysql
+
+from bxbackup.ddl import quoted_name
+from bxbackup.dump import find_dump
+from bxbackup.durable import write_json
 from bxbackup.errors import DatabaseError
+from bxbackup.server import Session, SessionLostError, failure, patiently, read_account
+
+FORMAT = 1
+MODE = 0o640
+PATIENCE = 120.0
+"""Seconds that the server may be away."""
+
+SUBJECTS = (
+    *("b_crm_", "b_uts_crm_", "b_utm_crm_", "b_voximplant_statistic"),
+    *("b_tasks", "b_forum_"),
+    *("b_im_", "b_mail_message", "b_sonet_log"),
+)
+"""Beginnings of the names of CRM, task and message tables; a task's comments are a forum's messages."""
+
+STRUCTURES = {
+    "stages": ("b_crm_status",),
+    "categories": ("b_crm_deal_category", "b_crm_item_category", "b_crm_dynamic_type"),
+    "user_fields": ("b_user_field", "b_user_field_enum", "b_user_field_lang"),
+}
+"""Tables that give the IDs of other tables their meaning."""
+
+_TABLES = (
+    "SELECT TABLE_NAME FROM information_schema.TABLES"
+    " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME"
+)
+_COUNTERS = (
+    "SELECT t.TABLE_NAME, c.COLUMN_NAME, t.AUTO_INCREMENT"
+    " FROM information_schema.TABLES AS t JOIN information_schema.COLUMNS AS c"
+    " ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME AND c.EXTRA LIKE '%auto_increment%'"
+    " WHERE t.TABLE_SCHEMA = DATABASE() AND t.AUTO_INCREMENT IS NOT NULL ORDER BY t.TABLE_NAME"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ids:
+    """The IDs of one table.
+
+    :param max_id: highest value of the counting column; None without rows.
+    :param auto_increment: its next value.
+    """
+
+    max_id: int | None
+    auto_increment: int
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When the dump was written, by the source's clock: `YYYY-MM-DD HH:MM:SS`.
+
+    :param zone: of that clock; None where nothing says so (the dump itself does not, backup_format 5.3).
+    """
+
+    began: str | None
+    ended: str | None
+    zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """`baseline.json`.
+
+    :param taken: when, UTC, ISO 8601.
+    :param time_zone: session time zone under which TIMESTAMP columns were loaded.
+    :param rows: of every table, counted.
+    :param ids: of every CRM, task and message table that counts.
+    :param hashes: of `stages`, `categories`, `user_fields`: SHA-256 over every byte of their rows; None where
+        the portal has no such table.
+    """
+
+    format: int
+    taken: str
+    database: str
+    server: str
+    time_zone: str
+    dump: Clock
+    rows: dict[str, int]
+    ids: dict[str, Ids]
+    hashes: dict[str, str | None]
 
 
 def write_baseline(
@@ -15,14 +107,73 @@ def write_baseline(
     defaults_file: Path | None,
     time_zone: str = "+00:00",
     source_zone: str | None = None,
-) -> None:
+) -> Baseline:
     """Write `baseline.json` durably.
 
     :param time_zone: session time zone of the load.
     :param source_zone: zone of the clock that wrote the dump's times (an IANA name or an offset), if known.
     :raises DatabaseError: the server cannot be asked.
     """
-    raise DatabaseError(
-        f"the baseline {path} is not in this version",
-        cause=f"{dump_dir} {database} {defaults_file} {time_zone} {source_zone}",
-    )
+    began, ended = find_dump(dump_dir).times()
+    account = read_account(defaults_file)
+    try:
+        with (
+            contextlib.closing(patiently(account, PATIENCE, database=database)) as session,
+            contextlib.closing(patiently(account, PATIENCE, database=database, raw=True)) as raw,
+        ):
+            with contextlib.suppress(pymysql.MySQLError):  # MySQL 8 shows AUTO_INCREMENT as of yesterday
+                session.run("SET SESSION information_schema_stats_expiry = 0")
+            tables = [str(name) for (name,) in session.rows(_TABLES)]
+            baseline = Baseline(
+                format=FORMAT,
+                taken=datetime.now(UTC).isoformat(timespec="seconds"),
+                database=database,
+                server=str(session.rows("SELECT VERSION()")[0][0]),
+                time_zone=time_zone,
+                dump=Clock(began, ended, source_zone),
+                rows={name: _count(session, name) for name in tables},
+                ids=_ids(session),
+                hashes={name: _hash(raw, starts, tables) for name, starts in STRUCTURES.items()},
+            )
+    except SessionLostError as error:
+        raise DatabaseError(
+            "the database server went away while the baseline was taken",
+            cause=str(error),
+            advice="start the same command again",
+        ) from error
+    except pymysql.MySQLError as error:
+        raise failure(error, "the database server refuses to tell the baseline") from error
+    write_json(path, asdict(baseline), MODE)
+    return baseline
+
+
+def _count(session: Session, table: str) -> int:
+    return int(session.rows(" ".join(["SELECT COUNT(*) FROM", quoted_name(table)]))[0][0])
+
+
+def _ids(session: Session) -> dict[str, Ids]:
+    found: dict[str, Ids] = {}
+    for table, column, following in session.rows(_COUNTERS):
+        if str(table).startswith(SUBJECTS):
+            names = quoted_name(str(column)), quoted_name(str(table))
+            highest = session.rows(" ".join(["SELECT MAX(", names[0], ") FROM", names[1]]))[0][0]
+            found[str(table)] = Ids(None if highest is None else int(highest), int(following))
+    return found
+
+
+def _hash(session: Session, names: tuple[str, ...], tables: list[str]) -> str | None:
+    """SHA-256 over the rows of those tables that exist, in the order of their columns' values."""
+    digest = hashlib.sha256()
+    present = [name for name in names if name in tables]
+    for name in present:
+        columns = [_bytes(row[0]).decode() for row in session.rows(f"SHOW COLUMNS FROM {quoted_name(name)}")]
+        order = ", ".join(f"CAST({quoted_name(column)} AS BINARY)" for column in columns)
+        digest.update(f"{name}({','.join(columns)})\n".encode())
+        for row in session.rows(" ".join(["SELECT * FROM", quoted_name(name), "ORDER BY", order])):
+            for value in row:
+                digest.update(b"N" if value is None else b"%d:%b" % (len(_bytes(value)), _bytes(value)))
+    return digest.hexdigest() if present else None
+
+
+def _bytes(value: object) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()

@@ -162,6 +162,10 @@ def classify(text: bytes) -> tuple[Kind, str]:
     return Kind.OTHER, ""
 
 
+def _time(match: re.Match[bytes] | None) -> str | None:
+    return match[1].decode() if match and match[1] else None
+
+
 class Splitter:
     """Cuts a dump that arrives in pieces of any size into statements.
 
@@ -344,8 +348,8 @@ class Surveyor:
             views=self._views,
             statements=self._statements,
             charset=self._charset,
-            started=started[1].decode() if started else None,
-            finished=end[1].decode() if complete and end and end[1] else None,
+            started=_time(started),
+            finished=_time(end) if complete else None,
             complete=complete,
             rest=None if complete else (self._splitter.start, begun[:200]),
             unknown=self._unknown,
@@ -389,6 +393,15 @@ class DumpFiles:
     def size(self) -> int:
         """Bytes of all files."""
         return sum(path.stat().st_size for path in self.files)
+
+    def times(self) -> tuple[str | None, str | None]:
+        """When the dump was begun and ended, by its writer's clock, without reading it through."""
+        with self.files[0].open("rb") as file:
+            started = _STARTED.search(file.read(HEAD))
+        with self.files[-1].open("rb") as file:
+            file.seek(max(0, self.files[-1].stat().st_size - HEAD))
+            finished = _FINISHED.search(file.read())
+        return _time(started), _time(finished)
 
     def place(self, offset: int) -> tuple[Path, int]:
         """File and position in it of an offset in the joined dump."""

@@ -1,22 +1,75 @@
-"""A dump into a database: rows first, secondary indexes after, tables in parallel, resumable."""
+"""A dump into a database: rows first, secondary indexes after, tables in parallel, resumable.
+
+Every table goes the same way: definition with the keys that rows need, rows, other keys. What is done is
+noted in the database in the transactions that do it (see :mod:`bxbackup.target`), so a run that was killed,
+or whose server was, is gone on with at the statement where it stopped. Settings are those of our own
+sessions; nothing of the server changes.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
+import re
+import threading
+import time
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from bxbackup.errors import DatabaseError
+import pymysql
+from pymysql.constants import ER
 
+from bxbackup import target
+from bxbackup.collation import DEFAULT, Translator
+from bxbackup.ddl import Key, KeyKind, TableDefinition, add_keys, parse_table, quoted_name, rewrite_view
+from bxbackup.dump import DumpFiles, DumpReader, Survey, TableDump, find_dump, text_of
+from bxbackup.errors import DamagedError, DatabaseError, RefusedError, UsageError
+from bxbackup.rows import RowLoader, clash_in_table, take_apart, too_wide
+from bxbackup.server import (
+    Account,
+    Features,
+    Session,
+    SessionLostError,
+    code_and_text,
+    failure,
+    features,
+    patiently,
+    read_account,
+)
+from bxbackup.target import Mark, Order, Phase, State, Target
 
-class Target(StrEnum):
-    """What stands where the database is to be."""
+LATE_KEYS_FROM = 2 << 20
+"""Bytes of rows from which a table's keys are made after its rows: below it ALTER TABLE costs more."""
 
-    ABSENT = "absent"
-    EMPTY = "empty"
-    OURS = "ours"
-    """Begun or finished by a load of the same state folder."""
+PATIENCE = 120.0
+"""Seconds that a server may be away, stopped or starting, before the load gives up."""
+
+ATTEMPTS = 5
+"""Times that a session may be lost at the same statement."""
+
+PACKET_MARGIN = 1024
+"""Bytes of a packet that are not the statement's text, and to spare."""
+
+REPORT_EVERY = 0.2
+"""Seconds."""
+
+_SETTINGS = (
+    "SET SESSION sql_mode = 'NO_AUTO_VALUE_ON_ZERO'",
+    "SET SESSION foreign_key_checks = 0",
+    "SET SESSION character_set_results = utf8mb4",
+)
+_SETTINGS_IF_THERE = (
+    # as the product's own importer does; MySQL asks for a privilege
+    "SET SESSION innodb_strict_mode = 0",
+    # a limit for users' queries must not stop an ALTER TABLE
+    "SET SESSION max_statement_time = 0",
+    # MariaDB from 11.2: a charset alone means what it meant on the server of the dump
+    "SET SESSION character_set_collations = ''",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +96,9 @@ class LoadResult:
     """What a finished load has done.
 
     :param duplicates: rows that the dump holds twice, identical in every column, and that were loaded once.
+    :param seconds: of the run that ended it.
     :param damaged_columns: `table.column` whose values the backup's writer is known to damage (BIT, FLOAT).
-    :param collations: collations of the dump that were replaced, by what.
+    :param collations: collations and charsets of the dump that were replaced, by what.
     :param resumed: part of the work had been done by an earlier run.
     """
 
@@ -58,6 +112,33 @@ class LoadResult:
     resumed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One table's way into the database.
+
+    :param create: its definition, translated.
+    :param late: keys that are made after the rows.
+    :param mended: whether single statements can be taken back (transactions).
+    """
+
+    dump: TableDump
+    size: int
+    create: str
+    definition: TableDefinition
+    late: tuple[Key, ...]
+    mended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    tables: tuple[_Table, ...]
+    views: dict[str, str]
+    collation: str | None
+    charset: str
+    damaged: tuple[str, ...]
+    replaced: dict[str, str]
+
+
 def check_target(database: str, defaults_file: Path | None, state_dir: Path) -> Target:
     """Look whether a load may use a database; changes nothing.
 
@@ -65,7 +146,10 @@ def check_target(database: str, defaults_file: Path | None, state_dir: Path) -> 
     :raises DatabaseError: the server cannot be reached or refuses the account.
     :raises UsageError: no such name is possible.
     """
-    raise DatabaseError(f"checking {database} is not in this version", cause=f"{defaults_file} {state_dir}")
+    target.check_name(database)
+    session = patiently(read_account(defaults_file), 0.0)
+    with contextlib.closing(session):
+        return target.look(session, database, target.read_state(state_dir))
 
 
 def load_dump(
@@ -77,18 +161,442 @@ def load_dump(
     time_zone: str = "+00:00",
     state_dir: Path,
     progress: Callable[[LoadProgress], None],
+    sessions: int | None = None,
+    patience: float = PATIENCE,
 ) -> LoadResult:
     """Load the dump in a folder; go on where an earlier run of the same state folder stopped.
 
-    :param collation: replaces the dump's case-insensitive Unicode collations; None keeps them where the
-        server has them.
+    :param collation: replaces the dump's Unicode collations that ignore case and accents; None keeps them
+        where the server has them.
     :param time_zone: session time zone under which TIMESTAMP values are read, as the server names zones.
     :param progress: called from one thread at a time, a few times a second at most.
+    :param sessions: parallel sessions; None for one more than this machine has cores, 8 at most.
+    :param patience: seconds that the server may be away.
     :raises DamagedError: the dump is not complete.
-    :raises RefusedError: the database is not ours to fill.
+    :raises RefusedError: the database is not ours to fill, or the dump holds what no backup holds.
+    :raises UsageError: the server has no such collation or time zone.
     :raises DatabaseError: the server refuses something, or is away for too long.
     """
-    raise DatabaseError(
-        f"loading {dump_dir} into {database} is not in this version",
-        cause=f"{defaults_file} {collation} {time_zone} {state_dir} {progress}",
+    began = time.monotonic()
+    target.check_name(database)
+    account = read_account(defaults_file)
+    dump = find_dump(dump_dir)
+    survey = dump.survey()
+    _demand_complete(dump, survey)
+    order = Order(database, _fingerprint(dump), collation, time_zone)
+    with contextlib.closing(patiently(account, patience)) as control:
+        target.claim(control, database)
+        state = target.read_state(state_dir)
+        found = target.look(control, database, state)
+        if state and found is Target.OURS:
+            _demand_same(state, order, state_dir)
+            if state.result and target.owner(control) is None:
+                damaged = tuple(state.result["damaged_columns"])
+                return LoadResult(**{**state.result, "damaged_columns": damaged, "resumed": True})
+        else:
+            state = State(uuid.uuid4().hex, order)
+        server = features(control)
+        plan = _plan(dump, survey, server, order)
+        _demand_time_zone(control, time_zone)
+        _demand_packets(dump, plan, server.packet - PACKET_MARGIN)
+        state.result = None
+        target.write_state(state_dir, state)
+        target.create(control, database, state.identity, plan.collation)
+        done = target.marks(control)
+        limit = server.packet - PACKET_MARGIN
+        run = _Run(_Job(account, dump, plan, order, limit, patience, progress), done)
+        run.tables(sessions or min(8, (os.cpu_count() or 1) + 1))
+        views = run.views()
+        result = LoadResult(
+            tables=len(plan.tables),
+            views=views,
+            rows=run.rows,
+            duplicates=run.duplicates,
+            seconds=round(time.monotonic() - began, 3),
+            damaged_columns=plan.damaged,
+            collations=plan.replaced,
+            resumed=bool(done),
+        )
+        state.result = asdict(result)
+        target.write_state(state_dir, state)
+        run.finish()
+    return result
+
+
+def _demand_complete(dump: DumpFiles, survey: Survey) -> None:
+    if not survey.complete:
+        offset, text = survey.rest or (0, b"")
+        path, position = dump.place(offset)
+        begun = (
+            f"a statement begins there and does not end: {text_of(text[:60])!r}"
+            if text
+            else "nothing follows"
+        )
+        crlf = b";\r\n" in text
+        raise DamagedError(
+            f"the SQL dump {path.name} is cut short: its end mark is missing",
+            cause="its lines end in CR LF, not LF" if crlf else f"after byte {position:,} {begun}",
+            advice="verify the backup and fetch damaged parts again; a dump that was cut when it was written "
+            "can only be ordered anew",
+            kept="the database was not touched",
+        )
+    if survey.unknown:
+        path, position = dump.place(survey.unknown[0])
+        raise RefusedError(
+            f"the SQL dump {path.name} has a statement that does not belong into a backup",
+            cause=f"at byte {position:,}: {survey.unknown[1]}",
+            advice="tables, rows and views are loaded, nothing else: take it out if you know its origin",
+            kept="the database was not touched",
+        )
+
+
+def _demand_same(state: State, order: Order, state_dir: Path) -> None:
+    for what in ("dump", "collation", "time_zone"):
+        before, now = getattr(state.order, what), getattr(order, what)
+        if before != now:
+            shown = "another dump" if what == "dump" else f"{what.replace('_', ' ')} {before}, not {now}"
+            raise RefusedError(
+                f"database {order.database} was begun with {shown}",
+                cause=f"so says {state_dir / target.STATE}",
+                advice="go on with the same, or take a new database and a new state folder",
+                kept="nothing was changed",
+            )
+
+
+def _demand_time_zone(session: Session, time_zone: str) -> None:
+    try:
+        session.rows("SET SESSION time_zone = %s", (time_zone,))
+    except pymysql.MySQLError as error:
+        raise UsageError(
+            f"the database server does not know time zone {time_zone}",
+            cause=code_and_text(error)[1],
+            advice="give an offset like +03:00, or load the server's zone tables (mariadb-tzinfo-to-sql)",
+        ) from error
+
+
+def _demand_packets(dump: DumpFiles, plan: _Plan, limit: int) -> None:
+    """Refuse a row that the server cannot take before anything is changed."""
+    with contextlib.closing(DumpReader(dump)) as reader:
+        for table in plan.tables:
+            for start, end in table.dump.spans():
+                if end - start > limit:
+                    insert = take_apart(reader.statement(start, end))
+                    longest = len(insert.head) + max(map(len, insert.rows))
+                    if longest > limit:
+                        raise too_wide(table.dump.name, longest, limit)
+
+
+def _fingerprint(dump: DumpFiles) -> str:
+    """What tells one dump from another: sizes, and the bytes at the beginning and end of each file."""
+    digest = hashlib.sha256()
+    for path in dump.files:
+        size = path.stat().st_size
+        digest.update(f"{size}\n".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(1 << 16))
+            file.seek(max(0, size - (1 << 16)))
+            digest.update(file.read(1 << 16))
+    return digest.hexdigest()
+
+
+def _plan(dump: DumpFiles, survey: Survey, server: Features, order: Order) -> _Plan:
+    chosen = order.collation
+    if chosen and (chosen not in server.collations or not chosen.startswith("utf8mb4_")):
+        raise UsageError(
+            f"collation {chosen} cannot be used",
+            cause=f"the server ({server.version}) does not have it"
+            if chosen not in server.collations
+            else "only one of utf8mb4 can hold all of a portal's texts",
+            advice="leave --collation out: the dump's own collations are kept where the server has them",
+        )
+    translator = Translator(server.collations, server.charsets, chosen)
+    after = (
+        dump.after_connect.read_text(encoding="utf-8", errors="surrogateescape") if dump.after_connect else ""
     )
+    names = {*survey.tables, *survey.views}
+    tables = [_table(table, translator) for table in survey.tables.values()]
+    views = {name: translator.view(rewrite_view(text_of(text), names)) for name, text in survey.views.items()}
+    charset = re.search(r"SET\s+NAMES\s+'?(\w+)", after, re.IGNORECASE)
+    damaged = [
+        f"{table.dump.name}.{column.name}"
+        for table in tables
+        for column in table.definition.columns
+        # mysqldump, which writes no such line, writes these types rightly
+        if survey.started and column.type in {"bit", "float"}
+    ]
+    return _Plan(
+        tables=tuple(sorted(tables, key=lambda table: -table.size)),
+        views=views,
+        collation=chosen or _database_collation(after, survey, translator),
+        charset=survey.charset or (charset[1] if charset else "utf8mb4"),
+        damaged=tuple(sorted(damaged)),
+        replaced=translator.replaced,
+    )
+
+
+def _database_collation(after: str, survey: Survey, translator: Translator) -> str | None:
+    """The database's default: what after_connect says, else the first table's."""
+    texts = [after, *(text_of(table.definition) for table in survey.tables.values())]
+    for text in texts:
+        match = re.search(r"COLLATE[\s=]+['\"]?(\w+)['\"]?[^()]*\Z", text, re.IGNORECASE)
+        if match:
+            return translator.collation(match[1])
+    return translator.collation(DEFAULT) if texts[1:] else None
+
+
+def _table(table: TableDump, translator: Translator) -> _Table:
+    definition = parse_table(translator.table(text_of(table.definition)))
+    size = table.size
+    if size >= LATE_KEYS_FROM:
+        late = tuple(definition.late_keys())
+        create = definition.without_late_keys()
+    else:
+        late = tuple(key for key in definition.keys if key.kind is KeyKind.FOREIGN)
+        create = definition.with_all_keys()
+    return _Table(table, size, create, definition, late, definition.engine in {"", "innodb"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What a run works with.
+
+    :param limit: longest statement that the server takes (bytes).
+    """
+
+    account: Account
+    dump: DumpFiles
+    plan: _Plan
+    order: Order
+    limit: int
+    patience: float
+    progress: Callable[[LoadProgress], None]
+
+
+class _StoppedError(Exception):
+    """Another thread has failed."""
+
+
+class _Run:
+    """One run of a load: its sessions, what is done, what is reported."""
+
+    def __init__(self, job: _Job, done: dict[str, Mark]) -> None:
+        self._job = job
+        self._reported = 0.0
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._numbers: set[int] = set()
+        self._bytes = 0
+        self._loaded = 0
+        self.rows = 0
+        self.duplicates = 0
+        self._marks: dict[str, Mark] = {}
+        self._queue: list[_Table] = []
+        for table in reversed(job.plan.tables):
+            mark = done.get(table.dump.name)
+            if mark and mark.phase is Phase.DONE:
+                self._note(table, mark)
+            else:
+                self._queue.append(table)
+
+    def tables(self, sessions: int) -> None:
+        """Load all tables; the first error ends all sessions and is raised."""
+        with ThreadPoolExecutor(sessions, thread_name_prefix="load") as pool:
+            futures = [pool.submit(self._work) for _ in range(sessions)]
+            try:
+                wait(futures, return_when=FIRST_EXCEPTION)
+            finally:
+                if any(not future.done() or future.exception() for future in futures):
+                    self._stop.set()
+                    self._kill()
+        errors = [future.exception() for future in futures]
+        for error in sorted(
+            (error for error in errors if error), key=lambda error: isinstance(error, _StoppedError)
+        ):
+            raise error
+
+    def views(self) -> int:
+        """Make the views, those first that others stand on."""
+        waiting = dict(self._job.plan.views)
+        with contextlib.closing(self._session()) as session:
+            while waiting:
+                refused: dict[str, pymysql.MySQLError] = {}
+                for name, text in waiting.items():
+                    try:
+                        session.run(text)
+                    except pymysql.MySQLError as error:
+                        refused[name] = error
+                if len(refused) == len(waiting):
+                    name = next(iter(refused))
+                    raise failure(refused[name], f"the server refuses view {name}")
+                waiting = {name: waiting[name] for name in refused}
+        return len(self._job.plan.views)
+
+    def finish(self) -> None:
+        """Leave nothing of ours in the database."""
+        with contextlib.closing(self._session()) as session:
+            target.remove_mark(session)
+        self._report(None, last=True)
+
+    def _work(self) -> None:
+        """One session's part: the largest table that nobody has, until there is none."""
+        session: Session | None = None
+        with contextlib.closing(DumpReader(self._job.dump)) as reader:
+            try:
+                while table := self._next():
+                    attempts = 0
+                    before = self._at(table)
+                    while True:
+                        try:
+                            session = session or self._session()
+                            self._load(session, reader, table)
+                            break
+                        except SessionLostError as error:
+                            self._end(session)
+                            session = None
+                            attempts = 0 if self._at(table) != before else attempts + 1
+                            before = self._at(table)
+                            if attempts >= ATTEMPTS:
+                                raise DatabaseError(
+                                    f"the server ends the session again and again at table {table.dump.name}",
+                                    cause=str(error),
+                                    advice="look into the server's error log",
+                                    kept="what was loaded stays",
+                                ) from error
+            finally:
+                if session:
+                    session.close()
+
+    def _next(self) -> _Table | None:
+        with self._lock:
+            if self._stop.is_set():
+                raise _StoppedError
+            return self._queue.pop() if self._queue else None
+
+    def _session(self) -> Session:
+        session = patiently(
+            self._job.account, self._job.patience, self._stop.is_set, database=self._job.order.database
+        )
+        session.run(f"SET NAMES {self._job.plan.charset}")
+        for setting in _SETTINGS:
+            session.run(setting)
+        session.rows("SET SESSION time_zone = %s", (self._job.order.time_zone,))
+        for setting in _SETTINGS_IF_THERE:
+            with contextlib.suppress(pymysql.MySQLError):
+                session.run(setting)
+        with self._lock:
+            self._numbers.add(session.number)
+        return session
+
+    def _end(self, session: Session | None) -> None:
+        """Close a session that is of no more use, unless all are to stop."""
+        if session:
+            session.close()
+        if self._stop.is_set():
+            raise _StoppedError
+
+    def _kill(self) -> None:
+        """End the statements that other sessions are in: an ALTER TABLE may take an hour."""
+        with (
+            contextlib.suppress(DatabaseError, SessionLostError),
+            contextlib.closing(patiently(self._job.account, 0.0)) as session,
+        ):
+            for number in self._numbers:
+                with contextlib.suppress(pymysql.MySQLError):
+                    session.run(f"KILL {number}")
+
+    def _load(self, session: Session, reader: DumpReader, table: _Table) -> None:
+        name = table.dump.name
+        spans = list(table.dump.spans())
+        mark = target.mark(session, name)
+        if mark is None:
+            mark = Mark(Phase.ROWS)
+            try:
+                session.run(f"DROP TABLE IF EXISTS {quoted_name(name)}")
+                session.run(table.create)
+            except pymysql.MySQLError as error:
+                raise failure(error, f"the server refuses the definition of table {name}") from error
+        self._note(table, mark)
+        if mark.phase is Phase.ROWS:
+            mark = self._rows(session, reader, table, mark, spans)
+        if mark.phase is Phase.KEYS:
+            self._keys(session, table)
+            mark = replace(mark, phase=Phase.DONE)
+            if mark.clashed:
+                ((standing,),) = session.rows(" ".join(["SELECT COUNT(*) FROM", quoted_name(name)]))
+                mark = replace(mark, rows=int(standing), duplicates=mark.rows - int(standing))
+            target.put_mark(session, name, mark)
+        self._note(table, mark)
+
+    def _rows(
+        self, session: Session, reader: DumpReader, table: _Table, mark: Mark, spans: list[tuple[int, int]]
+    ) -> Mark:
+        loader = RowLoader(session, table.dump.name, table.definition.keys, self._job.limit)
+        for start, end in spans[mark.statements :]:
+            if self._stop.is_set():
+                raise _StoppedError
+            session.run("BEGIN")
+            rows = mark.rows + loader.load(reader.statement(start, end))
+            clashed = mark.clashed or loader.clashed
+            number = mark.statements + 1
+            phase = Phase.ROWS
+            if number == len(spans):
+                phase = Phase.KEYS if table.late or clashed else Phase.DONE
+            mark = Mark(phase, number, rows, clashed)
+            if table.mended or number == len(spans):
+                target.put_mark(session, table.dump.name, mark)
+            session.run("COMMIT")
+            self._note(table, mark)
+        if not spans:
+            # nothing to note: made anew by the next run in a moment
+            return replace(mark, phase=Phase.KEYS if table.late else Phase.DONE)
+        return mark
+
+    def _keys(self, session: Session, table: _Table) -> None:
+        name = table.dump.name
+        there = {str(row[2]) for row in session.rows(f"SHOW INDEX FROM {quoted_name(name)}")}
+        there |= {
+            str(constraint)
+            for (constraint,) in session.rows(
+                "SELECT CONSTRAINT_NAME FROM information_schema.TABLE_CONSTRAINTS"
+                " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
+                (name,),
+            )
+        }
+        missing = [key for key in table.late if key.name not in there]
+        for statement, keys in add_keys(name, missing):
+            try:
+                session.run(statement)
+            except pymysql.MySQLError as error:
+                if code_and_text(error)[0] == ER.DUP_ENTRY:
+                    for key in keys:
+                        clash = clash_in_table(session, name, key) if key.kind is KeyKind.UNIQUE else None
+                        if clash:
+                            raise clash from error
+                what = ", ".join(key.name for key in keys)
+                raise failure(error, f"the server refuses keys of table {name}: {what}") from error
+
+    def _at(self, table: _Table) -> Mark | None:
+        with self._lock:
+            return self._marks.get(table.dump.name)
+
+    def _note(self, table: _Table, mark: Mark) -> None:
+        """Count what is done of a table, and report."""
+        name = table.dump.name
+        with self._lock:
+            before = self._marks.get(name, Mark(Phase.ROWS))
+            self._marks[name] = mark
+            sizes = [end - start for start, end in table.dump.spans()]
+            self._bytes += sum(sizes[: mark.statements]) - sum(sizes[: before.statements])
+            self._loaded += (mark.phase is Phase.DONE) - (before.phase is Phase.DONE)
+            self.rows += mark.rows - before.rows
+            self.duplicates += mark.duplicates - before.duplicates
+            self._report(name)
+
+    def _report(self, table: str | None, *, last: bool = False) -> None:
+        now = time.monotonic()
+        if last or now - self._reported >= REPORT_EVERY:
+            self._reported = now
+            total = sum(table.size for table in self._job.plan.tables)
+            self._job.progress(
+                LoadProgress(len(self._job.plan.tables), self._loaded, self.rows, self._bytes, total, table)
+            )

@@ -7,7 +7,6 @@ const TEXT = 1;
 const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
-const CLOSE_MILLISECONDS = 2000;
 
 /** Server side of one websocket (RFC 6455): text out, pings answered, what clients say is dropped. */
 class WebSocket {
@@ -32,10 +31,7 @@ class WebSocket {
     this.onClose = () => {};
     socket.on('data', (data) => this.read(data));
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => {
-      clearTimeout(this.timer);
-      this.onClose();
-    });
+    socket.on('close', () => this.onClose());
   }
 
   send(text) {
@@ -47,9 +43,7 @@ class WebSocket {
     body.writeUInt16BE(code, 0);
     body.write(reason, 2);
     this.frame(CLOSE, body);
-    this.closing = true;
-    // The peer answers with its own close frame; ending before that resets its connection.
-    this.timer = setTimeout(() => this.socket.destroy(), CLOSE_MILLISECONDS);
+    this.socket.end();
   }
 
   frame(kind, body) {
@@ -109,9 +103,7 @@ class WebSocket {
       if (kind === PING) {
         this.frame(PONG, body);
       } else if (kind === CLOSE) {
-        if (!this.closing) {
-          this.frame(CLOSE, body.subarray(0, 2));
-        }
+        this.frame(CLOSE, body.subarray(0, 2));
         this.socket.end();
         return;
       }

@@ -1,0 +1,66 @@
+"""What tests of the load work with: a server, a name that no database has yet, a state folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from database_server import DatabaseServer
+
+from bxbackup.load import LoadProgress, LoadResult, load_dump
+
+STARTED = b"-- Started: 2026-11-22 12:15:22\nSET NAMES 'utf8mb4';\n"
+FINISHED = b"-- Finished: 2026-11-22 12:16:00"
+
+
+@dataclass
+class Loading:
+    """One database to be loaded."""
+
+    server: DatabaseServer
+    database: str
+    state: Path
+    said: list[LoadProgress] = field(default_factory=list)
+
+    def load(
+        self,
+        folder: Path,
+        *,
+        collation: str | None = None,
+        time_zone: str = "+00:00",
+        patience: float = 30.0,
+        sessions: int = 2,
+        progress: Callable[[LoadProgress], None] | None = None,
+    ) -> LoadResult:
+        """Load the dump in a folder."""
+        return load_dump(
+            folder,
+            database=self.database,
+            defaults_file=self.server.defaults_file,
+            collation=collation,
+            time_zone=time_zone,
+            state_dir=self.state,
+            progress=progress or self.said.append,
+            sessions=sessions,
+            patience=patience,
+        )
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """Ask within the database."""
+        return self.server.rows(sql, self.database)
+
+    @property
+    def tables(self) -> set[str]:
+        """Names of tables and views that are there."""
+        return self.server.tables(self.database)
+
+
+def write_dump(folder: Path, *statements: bytes, after_connect: bytes | None = None) -> Path:
+    """A dump of these statements as the product writes them, complete."""
+    folder.mkdir(exist_ok=True)
+    text = STARTED + b"".join(statement + b";\n" for statement in statements) + FINISHED
+    (folder / "portal.sql").write_bytes(text)
+    if after_connect is not None:
+        (folder / "portal_after_connect.sql").write_bytes(after_connect)
+    return folder
