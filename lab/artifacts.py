@@ -1,4 +1,4 @@
-"""Archives of the two stand-ins: the portal and the push server.
+"""Archives of the two stand-ins: the portal and the push server. `python -m lab.artifacts FOLDER` makes both.
 
 Equal content gives equal bytes: entries are sorted, owner and times are fixed. An archive carries the hash of
 its content in a file beside it and is built anew only when that hash differs.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -81,3 +82,9 @@ def _entry(name: PurePosixPath, mode: int, kind: bytes) -> tarfile.TarInfo:
     entry.mtime = EPOCH
     entry.uname = entry.gname = "root"
     return entry
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1])
+    build_portal(folder / "portal.tar.gz")
+    build_push_server(folder / "push-server.tar.gz")

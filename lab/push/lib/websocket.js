@@ -7,6 +7,7 @@ const TEXT = 1;
 const CLOSE = 8;
 const PING = 9;
 const PONG = 10;
+const CLOSE_MILLISECONDS = 2000;
 
 /** Server side of one websocket (RFC 6455): text out, pings answered, what clients say is dropped. */
 class WebSocket {
@@ -31,7 +32,10 @@ class WebSocket {
     this.onClose = () => {};
     socket.on('data', (data) => this.read(data));
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.onClose());
+    socket.on('close', () => {
+      clearTimeout(this.timer);
+      this.onClose();
+    });
   }
 
   send(text) {
@@ -43,7 +47,9 @@ class WebSocket {
     body.writeUInt16BE(code, 0);
     body.write(reason, 2);
     this.frame(CLOSE, body);
-    this.socket.end();
+    this.closing = true;
+    // The peer answers with its own close frame; ending before that resets its connection.
+    this.timer = setTimeout(() => this.socket.destroy(), CLOSE_MILLISECONDS);
   }
 
   frame(kind, body) {
@@ -103,7 +109,9 @@ class WebSocket {
       if (kind === PING) {
         this.frame(PONG, body);
       } else if (kind === CLOSE) {
-        this.frame(CLOSE, body.subarray(0, 2));
+        if (!this.closing) {
+          this.frame(CLOSE, body.subarray(0, 2));
+        }
         this.socket.end();
         return;
       }

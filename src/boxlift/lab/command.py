@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from boxlift.errors import ExitCode
 from boxlift.lab.errors import LabError
@@ -27,13 +28,14 @@ def run(
     variables: Mapping[str, str] | None = None,
     text: str | None = None,
     timeout: float | None = None,
+    folder: Path | None = None,
 ) -> str:
     """Run a command and give its standard output.
 
     `variables` are added to the environment, also across sudo. A failure raises LabError with the command's
     name and the last lines that it wrote to standard error.
     """
-    done = attempt(arguments, root=root, variables=variables, text=text, timeout=timeout)
+    done = attempt(arguments, root=root, variables=variables, text=text, timeout=timeout, folder=folder)
     if done.returncode != 0:
         raise LabError(f"{' '.join(arguments[:3])}: {reason(done)}", ExitCode.HOST_FAILED)
     return done.stdout
@@ -53,6 +55,7 @@ def attempt(
     variables: Mapping[str, str] | None = None,
     text: str | None = None,
     timeout: float | None = None,
+    folder: Path | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """As `run`, but a failing command is the caller's to judge."""
     words = [*arguments]
@@ -69,6 +72,7 @@ def attempt(
             errors="replace",
             env=environment,
             timeout=timeout,
+            cwd=folder,
             check=False,
         )
     except FileNotFoundError as error:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from boxlift.errors import ExitCode
-from boxlift.lab import access, inventory, prerequisite
+from boxlift.lab import access, inventory, material, prerequisite
 from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
 from boxlift.lab.errors import LabError
@@ -65,7 +65,14 @@ class Hosts:
         for folder in (self.lab.packages, self.lab.served):
             folder.mkdir(parents=True, exist_ok=True)
         access.ensure_key(self.lab)
-        self._build_images(wanted)
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            given = pool.submit(material.prepare, self.lab)
+            self._build_images(wanted)
+            self._start_all(wanted)
+            given.result()
+        return self.status()
+
+    def _start_all(self, wanted: Sequence[Host]) -> None:
         subnet = self.network.ensure()
         found = self.engine.containers()
         for host in wanted:
@@ -75,7 +82,6 @@ class Hosts:
         self._publish(subnet)
         for host in wanted:
             self._greet(host)
-        return self.status()
 
     def down(self, *, everything: bool = False) -> None:
         """Remove hosts and network; with `everything` also the folder and images that no other lab uses."""

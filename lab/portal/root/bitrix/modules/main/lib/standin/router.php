@@ -7,7 +7,7 @@ use Bitrix\Main\Application;
 final class Router
 {
     private const ROUTES = [
-        '~^/(index\.php)?$~' => [Pages\Start::class, 'show'],
+        '~^/(index\.php|stream/)?$~' => [Pages\Start::class, 'show'],
         '~^/auth/(index\.php)?$~' => [Pages\Auth::class, 'show'],
         '~^/company/personal/user/(\d+)/$~' => [Pages\Profile::class, 'show'],
         '~^/company/personal/user/(\d+)/tasks/task/view/(\d+)/$~' => [Pages\Task::class, 'show'],

@@ -59,8 +59,8 @@ final class Messenger
     {
         global $USER;
         $userId = (int)$USER->GetID();
+        $current = (int)preg_replace('/^chat/', '', Page::field('IM_DIALOG')) ?: Chats::general($userId);
         $chats = Chats::all($userId);
-        $current = (int)preg_replace('/^chat/', '', Page::field('IM_DIALOG')) ?: (int)($chats[0]['ID'] ?? 0);
         $messages = Chats::messages($current);
         $attach = CIMDisk::Enabled();
         $socket = null;
