@@ -13,7 +13,7 @@ def test_time_zone_is_one(portal: Host, server_database: Database, setting: Sett
 
 
 def test_database_session_has_the_offset_of_the_host(portal: Host, server_database: Database) -> None:
-    offset = portal.check_output("date +%%:z")
+    offset = portal.check_output("date +%:z")
     seconds = server_database.value("SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())")
     sign = -1 if offset.startswith("-") else 1
     hours, minutes = offset[1:].split(":")
@@ -21,6 +21,6 @@ def test_database_session_has_the_offset_of_the_host(portal: Host, server_databa
 
 
 def test_clocks_agree(portal: Host, server_database: Database) -> None:
-    host = float(portal.check_output("date +%%s.%%N"))
+    host = float(portal.check_output("date +%s.%N"))
     database = float(server_database.value("SELECT UNIX_TIMESTAMP(NOW(3))"))
     assert abs(host - database) <= 2

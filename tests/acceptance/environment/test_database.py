@@ -46,5 +46,6 @@ def test_no_account_without_a_password(server_database: Database) -> None:
         " WHERE JSON_VALUE(Priv, '$.plugin') IN ('mysql_native_password', '')"
         " AND COALESCE(JSON_VALUE(Priv, '$.authentication_string'), '') IN ('', 'invalid')"
         " AND JSON_EXTRACT(Priv, '$.auth_or') IS NULL"
+        " AND COALESCE(JSON_VALUE(Priv, '$.account_locked'), 0) = 0"
     )
     assert rows == []

@@ -30,10 +30,10 @@ def test_push_instances_run(push: Host) -> None:
     assert {unit["sub"] for unit in units} == {"running"}
 
 
-@pytest.mark.parametrize("port", [80, 443])
-def test_port_is_open(inventory: Inventory, portal_name: str, port: int) -> None:
-    with socket.create_connection((inventory.address(portal_name), port), timeout=5):
-        pass
+def test_web_server_answers(inventory: Inventory, portal_name: str) -> None:
+    with socket.create_connection((inventory.address(portal_name), 80), timeout=5) as connection:
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert connection.recv(16).startswith(b"HTTP/1.1 ")
 
 
 @pytest.mark.parametrize("port", CLOSED_FROM_OUTSIDE)
