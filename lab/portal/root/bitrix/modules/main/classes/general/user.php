@@ -20,7 +20,12 @@ class CUser
     /** @var array<string, mixed>|null */
     private ?array $current = null;
 
-    public function restore(): void
+    public function __construct()
+    {
+        $this->recall();
+    }
+
+    private function recall(): void
     {
         $id = (int)($_SESSION['SESS_AUTH']['USER_ID'] ?? 0);
         $this->current = $id > 0
@@ -67,7 +72,7 @@ class CUser
         Sessions::isolate();
         $_SESSION['SESS_AUTH'] = ['USER_ID' => $id];
         Db::run('UPDATE b_user SET LAST_LOGIN = NOW() WHERE ID = ?', [$id]);
-        $this->restore();
+        $this->recall();
         return $this->IsAuthorized();
     }
 

@@ -1,13 +1,14 @@
 <?php
 namespace Bitrix\Main\Data;
 
-use Bitrix\Main\Application;
 use Bitrix\Main\Config\Configuration;
+use Boxlift\Standin\FileStore;
+use Boxlift\Standin\RedisStore;
 
 /** Small values kept between requests, in the engine that .settings.php names (portal_runtime A7). */
 final class ManagedCache
 {
-    private CacheEngineFiles|CacheEngineRedis|null $engine;
+    private FileStore|RedisStore|null $engine;
 
     /** @var array<string, mixed> */
     private array $values = [];
@@ -17,10 +18,10 @@ final class ManagedCache
         $settings = Configuration::getValue('cache') ?? [];
         $type = $settings['type'] ?? 'files';
         $class = is_array($type) ? ltrim((string)($type['class_name'] ?? ''), '\\') : $type;
-        if ($class === CacheEngineRedis::class && extension_loaded('redis')) {
-            $this->engine = new CacheEngineRedis($settings);
-        } elseif ($class === 'files' || $class === CacheEngineFiles::class) {
-            $this->engine = new CacheEngineFiles();
+        if ($class === 'Bitrix\Main\Data\CacheEngineRedis' && extension_loaded('redis')) {
+            $this->engine = new RedisStore($settings);
+        } elseif ($class === 'files' || $class === 'Bitrix\Main\Data\CacheEngineFiles') {
+            $this->engine = new FileStore();
         } else {
             $this->engine = null; // an engine whose extension is missing: nothing is kept
         }

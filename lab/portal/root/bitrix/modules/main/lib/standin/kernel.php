@@ -40,9 +40,9 @@ final class Kernel
                 break;
             }
         }
-        $USER = new \CUser();
         $APPLICATION = new \CMain();
         if (PHP_SAPI === 'cli') {
+            $USER = new \CUser();
             return;
         }
         header('X-Powered-CMS: Bitrix Site Manager (' . License::publicHash() . ')');
@@ -51,7 +51,7 @@ final class Kernel
         }
         Handlers::run('main', 'OnPageStart');
         Sessions::start();
-        $USER->restore();
+        $USER = new \CUser();
         if (!defined('NO_AGENT_CHECK')) {
             self::background();
         }

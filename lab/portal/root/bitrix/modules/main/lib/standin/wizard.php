@@ -4,7 +4,6 @@ namespace Boxlift\Standin;
 use Bitrix\Main\Application;
 use Bitrix\Main\Config\Configuration;
 use Bitrix\Main\Config\Option;
-use Bitrix\Main\ModuleManager;
 
 /**
  * The short path of the installation wizard (portal_runtime B): agreement, check_license_key, create_modules,

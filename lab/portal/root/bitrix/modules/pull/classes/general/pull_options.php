@@ -1,13 +1,13 @@
 <?php
 
-use Bitrix\Pull\Config;
+use Boxlift\Standin\PullSettings;
 
 class CPullOptions
 {
     /** Whether the queue server is on. */
     public static function GetNginxStatus(): bool
     {
-        return Config::value('nginx') === 'Y';
+        return PullSettings::value('nginx') === 'Y';
     }
 
     public static function GetQueueServerStatus(): bool
@@ -17,21 +17,26 @@ class CPullOptions
 
     public static function GetPublishUrl(): string
     {
-        return Config::url('path_to_publish');
+        return PullSettings::url('path_to_publish');
     }
 
     public static function GetWebSocketUrl(): string
     {
-        return Config::url(CMain::IsHTTPS() ? 'path_to_websocket_secure' : 'path_to_websocket');
+        return PullSettings::url('path_to_websocket');
+    }
+
+    public static function GetWebSocketSecureUrl(): string
+    {
+        return PullSettings::url('path_to_websocket_secure');
     }
 
     public static function GetSignatureKey(): string
     {
-        return Config::value('signature_key');
+        return PullSettings::value('signature_key');
     }
 
     public static function GetSignatureAlgorithm(): string
     {
-        return Config::value('signature_algo');
+        return PullSettings::value('signature_algo');
     }
 }

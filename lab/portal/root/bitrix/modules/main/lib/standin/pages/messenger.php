@@ -7,6 +7,7 @@ use Boxlift\Standin\Links;
 use Boxlift\Standin\Page;
 use CFile;
 use CIMDisk;
+use CMain;
 use CPullChannel;
 use CPullOptions;
 
@@ -68,7 +69,8 @@ final class Messenger
         if (Loader::includeModule('pull') && CPullOptions::GetNginxStatus()) {
             $phone = Loader::includeModule('voximplant');
             $channel = CPullChannel::SignChannel(CPullChannel::Get($userId)['CHANNEL_ID']);
-            $socket = CPullOptions::GetWebSocketUrl() . '?CHANNEL_ID=' . $channel;
+            $url = CMain::IsHTTPS() ? CPullOptions::GetWebSocketSecureUrl() : CPullOptions::GetWebSocketUrl();
+            $socket = $url . '?CHANNEL_ID=' . $channel;
         }
         $list = '';
         foreach ($chats as $chat) {

@@ -1,10 +1,10 @@
 <?php
-namespace Bitrix\Main\Data;
+namespace Boxlift\Standin;
 
 use Bitrix\Main\Application;
 
 /** One file a value below /bitrix/managed_cache. */
-final class CacheEngineFiles
+final class FileStore
 {
     private string $folder;
 

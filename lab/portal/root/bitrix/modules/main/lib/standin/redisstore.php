@@ -1,10 +1,8 @@
 <?php
-namespace Bitrix\Main\Data;
-
-use Boxlift\Standin\RedisClient;
+namespace Boxlift\Standin;
 
 /** Values in Redis under the portal's own sid; the sid counts only inside the section's value (portal_runtime A7). */
-final class CacheEngineRedis
+final class RedisStore
 {
     private \Redis $redis;
     private string $prefix;

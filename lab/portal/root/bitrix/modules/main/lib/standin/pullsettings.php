@@ -1,13 +1,12 @@
 <?php
-namespace Bitrix\Pull;
+namespace Boxlift\Standin;
 
 use Bitrix\Main\Application;
 use Bitrix\Main\Config\Configuration;
 use Bitrix\Main\Config\Option;
-use Boxlift\Standin\Links;
 
 /** b_option beats .settings.php beats php_interface/pull.php beats the module's defaults (portal_runtime E1). */
-final class Config
+final class PullSettings
 {
     private const DEFAULTS = [
         'nginx' => 'N',
