@@ -15,6 +15,7 @@ from lab.writer.rows import Row
 HOOKS = "http://hooks.vendor.example"
 HOOKS_HOST = "hooks.vendor.example"
 APPS = 6
+CONTACTS = 12
 EVENTS = ("ONCRMLEADADD", "ONTASKADD", "ONAPPUNINSTALL")
 CONNECTORS = ("livechat", "telegrambot", "whatsapp", "vkgroup")
 
@@ -66,9 +67,11 @@ class Leftovers:
             "b_rest_placement": self._rest_placement,
             "b_sale_cashbox": self._cashbox,
             "b_sale_pay_system_action": self._pay_system,
+            "b_sender_contact": self._contact,
             "b_sender_mailing": self._mailing,
             "b_sender_mailing_chain": self._mailing_chain,
             "b_sender_posting": self._posting,
+            "b_sender_posting_recipient": self._recipient,
             "b_transformer_command": self._transformer_command,
             "b_user_hit_auth": self._hit_auth,
             "b_user_session": self._user_session,
@@ -368,12 +371,23 @@ class Leftovers:
             yield (number, f"Рассылка {number}", TRICKY[0], "Y", None, sender, "s1", "Y", "N")
 
     def _mailing_chain(self, _random: Random) -> Iterator[Row]:
-        for number in range(1, 4):
+        for number, status in enumerate("STNY", 1):
             head = (f"Письмо {number}", f"Новости {number}", f"news@{self.domain}")
             body = f'<a href="https://{self.domain}/pub/">Каталог</a>'
-            status = "Y" if number < 3 else "N"
             times = (self._day(9), stamp(self.end + DAY))
             yield (number, 1, number, None, 1, status, "Y", *head, body, *times, "N")
+
+    def _contact(self, _random: Random) -> Iterator[Row]:
+        for number in range(1, CONTACTS + 1):
+            code = f"subscriber{number}@example.test"
+            yield (number, self._day(30), None, 1, code, f"Подписчик {number}", None, "N")
+
+    def _recipient(self, _random: Random) -> Iterator[Row]:
+        for number in range(1, 3 * CONTACTS + 1):
+            sent = number % 4 == 0
+            contact = 1 + (number - 1) % CONTACTS
+            status, moment = ("Y", self._day(8)) if sent else ("U", None)
+            yield (number, 1 + (number - 1) // CONTACTS, status, moment, contact, None)
 
     def _posting(self, _random: Random) -> Iterator[Row]:
         for number in range(1, 4):

@@ -18,7 +18,10 @@ AGENTS = (
     ("main", "CEvent::CleanUpAgent();"),
     ("main", "CUser::CleanUpHitAuthAgent();"),
     ("main", 'CCheckMail::Run(1, "a;b");'),
-    ("mail", "CMailbox::CheckMailAgent(1);"),
+    ("mail", "Bitrix\\Mail\\Helper::syncMailboxAgent(1);"),
+    ("mail", "Bitrix\\Mail\\Helper::syncMailboxAgent(2);"),
+    ("mail", "Bitrix\\Mail\\Helper::syncMailboxAgent(3);"),
+    ("mail", "Bitrix\\Mail\\Helper::syncMailboxAgent(4);"),
     ("dav", "CDavGroupdavClientCalendar::DataSync();"),
     ("calendar", "\\Bitrix\\Calendar\\Sync\\Managers\\PushWatchingManager::renewWatchChannels();"),
     ("sender", "\\Bitrix\\Sender\\MailingManager::checkSend();"),
@@ -200,12 +203,11 @@ class Configuration:
 
     def agent_rows(self) -> Iterator[Row]:
         """Rows of b_agent: nearly all of them active and overdue after the move."""
-        for number, (module, name) in enumerate(AGENTS * 3, 1):
+        for number, (module, name) in enumerate(AGENTS, 1):
             last = self.end - number * 977
-            active = "N" if number % 16 == 0 else "Y"
-            call = name if number <= len(AGENTS) else f"CSynthetic::Agent{number}();"
+            active = "N" if number == len(AGENTS) else "Y"
             times = (stamp(last), stamp(last + HOUR), None)
-            yield (number, module, 100, call, active, *times, 3600 if number % 2 else 60, "N", None, "N", 0)
+            yield (number, module, 100, name, active, *times, 3600 if number % 2 else 60, "N", None, "N", 0)
 
     def event_rows(self, random: Random) -> Iterator[Row]:
         """Rows of b_event: sent mails, then unsent ones."""

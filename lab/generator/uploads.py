@@ -121,10 +121,9 @@ def _edges(random: Random, phrases: Phrases) -> Iterator[tuple[str, str, Content
         yield "crm/edge", f"b{size:04}.dat", Noise(f"edge {size}", size)
     yield "crm/edge", "zeros_4096.dat", Literal(bytes(4096))
     yield "crm/edge", "spaces_1024.dat", Literal(b" " * 1024)
-    lure = headers(Entry(b"upload/never_there.txt", FILE, 512, 0o644, 1_700_000_000)) + b"not a file".ljust(
-        512
-    )
-    yield "crm/edge", "like_tar_header.dat", Literal(lure)
+    lure = headers(Entry(b"upload/never_there.txt", FILE, 512, 0o644, 1_700_000_000))
+    body = b"not a file".ljust(512) + b"and no further entry".ljust(700)
+    yield "crm/edge", "like_tar_header.dat", Literal(lure + body)
     yield "mail/77a", "letter with big body.eml", Repeated(phrases.text(60).encode(), 410_001)
     for length in LONG_PATHS:
         folder, name = _long_path(length)

@@ -490,6 +490,19 @@ CREATE TABLE `b_sale_pay_system_action` (
   PRIMARY KEY (`ID`)
 ) ENGINE=InnoDB;
 
+CREATE TABLE `b_sender_contact` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `DATE_INSERT` datetime NOT NULL,
+  `DATE_UPDATE` datetime DEFAULT NULL,
+  `TYPE_ID` int(11) NOT NULL DEFAULT 1,
+  `CODE` varchar(255) NOT NULL,
+  `NAME` varchar(100) DEFAULT NULL,
+  `USER_ID` int(11) DEFAULT NULL,
+  `BLACKLISTED` char(1) NOT NULL DEFAULT 'N',
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `UK_SENDER_CONTACT_TYPE_CODE` (`TYPE_ID`,`CODE`)
+) ENGINE=InnoDB;
+
 CREATE TABLE `b_sender_mailing` (
   `ID` int(11) NOT NULL AUTO_INCREMENT,
   `NAME` varchar(100) NOT NULL,
@@ -532,6 +545,17 @@ CREATE TABLE `b_sender_posting` (
   `COUNT_SEND_ALL` int(11) NOT NULL DEFAULT 0,
   `COUNT_SEND_NONE` int(11) NOT NULL DEFAULT 0,
   PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_sender_posting_recipient` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `POSTING_ID` int(11) NOT NULL,
+  `STATUS` char(1) NOT NULL DEFAULT 'U',
+  `DATE_SENT` datetime DEFAULT NULL,
+  `CONTACT_ID` int(11) NOT NULL,
+  `USER_ID` int(11) DEFAULT NULL,
+  PRIMARY KEY (`ID`),
+  KEY `IX_SENDER_PR` (`POSTING_ID`,`STATUS`)
 ) ENGINE=InnoDB;
 
 CREATE TABLE `b_sonet_user2group` (
