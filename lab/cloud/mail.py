@@ -18,8 +18,12 @@ _KEPT = 10000
 
 @dataclass(frozen=True)
 class Mail:
-    """One message for one recipient. `body` is its readable text, `received` seconds since 1970."""
+    """One message for one recipient.
 
+    `peer` is the address it came from, `body` its readable text, `received` seconds since 1970.
+    """
+
+    peer: str
     sender: str
     to: str
     subject: str
@@ -49,6 +53,7 @@ class Mailbox:
         for recipient in envelope.rcpt_tos:
             self._mails.append(
                 Mail(
+                    str(session.peer[0]),
                     envelope.mail_from or "",
                     recipient,
                     str(message.get("Subject", "")),
