@@ -53,7 +53,7 @@ class Mailbox:
         for recipient in envelope.rcpt_tos:
             self._mails.append(
                 Mail(
-                    str(session.peer[0]),
+                    session.peer[0] if session.peer else "",
                     envelope.mail_from or "",
                     recipient,
                     str(message.get("Subject", "")),

@@ -68,7 +68,7 @@ async def test_mail_is_kept_for_each_recipient(reach: Reach) -> None:
     everything = await reach.ask("GET", reach.ports.mailbox, "/messages")
     (mail,) = await reach.ask("GET", reach.ports.mailbox, "/messages?to=B@acme.example")
     assert len(everything) == 2
-    assert set(mail) == {"from", "to", "subject", "date", "body", "received"}
+    assert set(mail) == {"peer", "from", "to", "subject", "date", "body", "received"}
     assert (mail["from"], mail["to"], mail["subject"]) == ("portal@acme.example", "b@acme.example", "Пароль")
     assert "change_password=yes" in mail["body"]
     assert await reach.ask("DELETE", reach.ports.mailbox, "/messages") == []
