@@ -1,13 +1,18 @@
-"""What a machine must have before the lab starts anything: each lack is one sentence with its cure."""
+"""What a machine must have before the lab starts anything: each lack is one sentence with its cure.
+
+`python -m boxlift.lab.prerequisite` prints the missing Debian packages, for `make`.
+"""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from boxlift.lab import sources
 from boxlift.lab.command import become_root
 from boxlift.lab.engine import Engine, free_bytes, helper
 from boxlift.lab.errors import LabError
@@ -23,7 +28,6 @@ BUILT_BYTES = GIB
 _PROGRAMS = {
     "podman": "podman",
     "mmdebstrap": "mmdebstrap",
-    "iptables": "iptables",
     "ip": "iproute2",
     "ssh": "openssh-client",
     "ssh-keygen": "openssh-client",
@@ -37,6 +41,10 @@ def missing_packages(
     """Debian packages that the lab needs and this machine lacks."""
     lacking = [package for program, package in _PROGRAMS.items() if find(program) is None]
     lacking += [package for program, package in _HELPERS.items() if assist(program) is None]
+    # What netavark writes its rules with: iptables in Debian 12, nftables from Debian 13 on.
+    firewall = "iptables" if sources.codename() == "bookworm" else "nft"
+    if find(firewall) is None:
+        lacking.append(firewall.replace("nft", "nftables"))
     unified = Path("/sys/fs/cgroup/cgroup.controllers").exists()
     if find("runc") is None and not (unified and find("crun")):
         lacking.append("runc")
@@ -71,3 +79,7 @@ def check_disk(engine: Engine, images: Images) -> None:
                 f"{what} {folder} has {free / GIB:.1f} GiB free and the lab needs {needed / GIB:.0f} GiB: "
                 "make room and run the same command again"
             )
+
+
+if __name__ == "__main__":
+    sys.stdout.write(" ".join(missing_packages()) + "\n")

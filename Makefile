@@ -1,0 +1,72 @@
+# make demo   watch a cloud portal move into a box on this machine (about a quarter of an hour; root or sudo)
+# make test   everything that CI runs
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+BIN := $(CURDIR)/.venv/bin
+# What pytest is told besides: make test PYTEST="-x -k restore"
+PYTEST ?=
+TEST_PACKAGES := mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring nodejs
+
+.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint unit integration acceptance bench clean-lab lock
+
+help:
+	@echo 'make setup      .venv with boxlift and bxbackup'
+	echo 'make demo       the lab and the whole move on it; the second time much quicker'
+	echo 'make test-fast  lint, unit and template tests: less than a minute'
+	echo 'make test       what CI runs: test-fast, bxbackup, integration, demo, acceptance on the lab'
+	echo 'make test-all   the same on a lab made anew'
+	echo 'make lint       ruff, mypy, yamllint, ansible-lint'
+	echo 'make bench      side-by-side benchmarks'
+	echo 'make clean-lab  remove all that the lab made, and nothing else'
+	echo 'make lock       write constraints.txt anew from what pyproject.toml allows'
+
+setup:
+	@PYTHON=$(PYTHON) scripts/setup
+
+lab-packages: setup
+	@scripts/packages "the lab" $$($(BIN)/python -m boxlift.lab.prerequisite)
+
+test-packages:
+	@scripts/packages "the tests" $(TEST_PACKAGES)
+
+demo: lab-packages
+	@$(BIN)/boxlift lab demo
+
+test-fast: lint unit
+
+lint: setup
+	@export PATH=$(BIN):$$PATH
+	ruff check .
+	ruff format --check .
+	mypy src lab tests bxbackup
+	yamllint .
+	ansible-lint --offline
+
+unit: setup
+	@$(BIN)/pytest tests/unit $(wildcard tests/templates) $(PYTEST)
+
+integration: setup test-packages
+	@$(BIN)/pytest tests/unit $(wildcard tests/templates) tests/integration bxbackup/tests $(PYTEST)
+
+test: lint integration demo acceptance
+
+acceptance: lab-packages
+	@$(BIN)/pytest tests/lab $(PYTEST)
+
+test-all: lint integration
+	@$(BIN)/boxlift lab down
+	$(MAKE) demo acceptance
+
+bench: setup
+	@$(BIN)/python -m bench
+
+clean-lab: setup
+	@$(BIN)/boxlift lab down --everything
+
+lock:
+	@PYTHON=$(PYTHON) scripts/lock
