@@ -62,13 +62,7 @@ def verify(
     """
     display = display_for(console(), quiet=quiet)
     raise typer.Exit(
-        run_verification(
-            current_project(context),
-            pass_,
-            suite,
-            staging=staging,
-            display=display_for(console(), quiet=quiet),
-        )
+        run_verification(current_project(context), pass_, suite, staging=staging, display=display)
     )
 
 

@@ -73,6 +73,7 @@ def filtered(base: Mapping[str, str], content: Path, run: Path) -> dict[str, str
         "ANSIBLE_CONFIG": str(content / "ansible.cfg"),
         "ANSIBLE_ROLES_PATH": str(content / "roles"),
         "ANSIBLE_LIBRARY": str(content / "library"),
+        "ANSIBLE_MODULE_UTILS": str(content / "module_utils"),
         "ANSIBLE_FILTER_PLUGINS": str(content / "filter_plugins"),
     }
     fixed = {

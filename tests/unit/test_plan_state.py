@@ -1,0 +1,174 @@
+"""Where a pass stands, from the plan and the journal."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxlift.errors import RefusedError, UsageError
+from boxlift.journal import Journal
+from boxlift.plan import Pass, default_plan
+from boxlift.plan.standing import standing
+from boxlift.plan.state import Position, State, position
+from boxlift.plan.verdict import Word, speak
+
+PLAN = default_plan()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Journal:
+    return Journal(tmp_path / "journal.db")
+
+
+def where(journal: Journal, pass_: Pass = Pass.REHEARSAL, *, alive: bool = False) -> Position:
+    return position(PLAN, journal, pass_, runner_alive=alive)
+
+
+def did(journal: Journal, step: str, outcome: str | None = "done", pass_: Pass = Pass.REHEARSAL) -> None:
+    """Write an attempt; None leaves it running."""
+    attempt = journal.begin(
+        run=1,
+        pass_=pass_,
+        phase=PLAN.phase_of(step).id,
+        step=step,
+        kind=PLAN.step(step).kind,
+        release=where(journal, pass_).release,
+        trial=False,
+        log="",
+    )
+    if outcome is not None:
+        journal.end(
+            attempt, outcome, 0 if outcome == "done" else 4, cause=None if outcome == "done" else "broke"
+        )
+
+
+def say(journal: Journal, step: str, word: Word = Word.CONFIRM, pass_: Pass = Pass.REHEARSAL) -> str:
+    return speak(PLAN, journal, pass_, step, word=word, by="Anna", note="n", runner_alive=False)
+
+
+def go_through(journal: Journal, until: str, pass_: Pass = Pass.REHEARSAL) -> None:
+    for item in where(journal, pass_).ahead:
+        if item.step.kind == "confirm":
+            say(journal, item.step.id, pass_=pass_)
+        else:
+            did(journal, item.step.id, pass_=pass_)
+        if item.step.id == until:
+            return
+
+
+def test_at_first_only_persons_without_needs_can_act(journal: Journal) -> None:
+    now = where(journal)
+    waiting = [item.step.id for item in now.steps if item.state is State.WAITING]
+    assert waiting == ["buy-certificate", "request-backup"]
+    assert now.of("open-portal").state is State.SKIPPED
+    assert now.ahead[0].step.id == "provision-production"
+    assert now.release == "rehearsal-1"
+
+
+def test_the_last_attempt_decides(journal: Journal) -> None:
+    did(journal, "provision-production", "failed")
+    assert where(journal).of("provision-production").state is State.FAILED
+    assert where(journal).of("provision-production").cause == "broke"
+    did(journal, "provision-production")
+    assert where(journal).of("provision-production").state is State.DONE
+    assert where(journal).of("provision-production").attempts == 2
+
+
+def test_running_counts_only_while_a_runner_lives(journal: Journal) -> None:
+    did(journal, "provision-production", None)
+    assert where(journal, alive=True).of("provision-production").state is State.RUNNING
+    assert where(journal, alive=False).of("provision-production").state is State.FAILED
+
+
+def test_check_mode_does_no_step(journal: Journal) -> None:
+    attempt = journal.begin(
+        run=1, pass_="rehearsal", phase="prepare", step="provision-production", kind="playbook",
+        release="rehearsal-1", trial=True, log="",
+    )  # fmt: skip
+    journal.end(attempt, "done", 0)
+    assert where(journal).of("provision-production").state is State.TODO
+
+
+def test_the_final_pass_begins_at_request_backup(journal: Journal) -> None:
+    go_through(journal, "build-staging")
+    final = where(journal, Pass.FINAL)
+    assert final.ahead[0].step.id == "request-backup"
+    assert final.of("install-portal").state is State.DONE
+
+
+def test_what_the_move_did_in_the_rehearsal_does_not_stand_for_the_final(journal: Journal) -> None:
+    go_through(journal, "repair-portal")
+    assert where(journal).of("repair-portal").state is State.DONE
+    assert where(journal, Pass.FINAL).of("repair-portal").state is State.TODO
+
+
+def test_the_rehearsals_duration_is_the_finals_estimate(journal: Journal) -> None:
+    go_through(journal, "restore-backup")
+    measured = where(journal).of("restore-backup").seconds
+    assert where(journal, Pass.FINAL).of("restore-backup").estimate == measured
+    assert where(journal).of("restore-backup").estimate == 14 * 3600
+
+
+def test_a_failed_restore_goes_on_with_its_release(journal: Journal) -> None:
+    go_through(journal, "inform-users")
+    did(journal, "restore-backup", "failed")
+    did(journal, "restore-backup")
+    assert where(journal).release == "rehearsal-1"
+
+
+def test_a_new_backup_starts_the_next_release(journal: Journal) -> None:
+    go_through(journal, "repair-portal")
+    say(journal, "request-backup", Word.REOPEN)
+    assert where(journal).of("restore-backup").state is State.DONE
+    say(journal, "request-backup")
+    now = where(journal)
+    assert now.release == "rehearsal-2"
+    assert now.of("restore-backup").state is State.TODO
+    assert now.of("inform-users").state is State.WAITING
+    assert now.of("install-portal").state is State.DONE
+    assert where(journal, Pass.FINAL).release == "final-1"
+
+
+def test_a_refusal_stops_what_needs_it(journal: Journal) -> None:
+    go_through(journal, "connect-telephony")
+    say(journal, "check-telephony", Word.REFUSE)
+    now = where(journal)
+    assert now.of("check-telephony").state is State.FAILED
+    assert now.of("check-telephony").cause == "refused by Anna: n"
+    assert now.of("check-business").missing == ("check-telephony",)
+    say(journal, "check-telephony")
+    assert where(journal).of("check-telephony").state is State.DONE
+
+
+def test_words_that_make_no_sense_are_refused(journal: Journal) -> None:
+    with pytest.raises(UsageError, match="done by a machine"):
+        say(journal, "provision-production")
+    with pytest.raises(RefusedError, match="needs steps that are not done: request-backup"):
+        say(journal, "inform-users")
+    with pytest.raises(RefusedError, match="no step of the rehearsal"):
+        say(journal, "go-no-go")
+    with pytest.raises(UsageError, match="nothing was said"):
+        say(journal, "request-backup", Word.REOPEN)
+    say(journal, "request-backup")
+    with pytest.raises(UsageError, match="confirmed already"):
+        say(journal, "request-backup")
+
+
+def test_status_in_five_lines(journal: Journal) -> None:
+    go_through(journal, "request-backup")
+    did(journal, "restore-backup", "failed")
+    told = standing(where(journal), journal)
+    assert told.where == "rehearsal, release rehearsal-1: 8 of 19 steps done; restore-backup failed: broke"
+    assert told.next.endswith("boxlift confirm inform-users --by NAME")
+    assert told.who == "client: inform-users"
+    assert "if every step takes its estimate" in told.done
+    assert told.back == "the cloud still serves everybody, and nothing here replaces it yet"
+
+
+def test_status_after_everything(journal: Journal) -> None:
+    go_through(journal, "refresh-staging")
+    told = standing(where(journal), journal)
+    assert (told.next_step, told.who, told.done) == (None, "nobody", "the rehearsal is complete")
+    go_through(journal, "open-portal", Pass.FINAL)
+    assert "cannot be taken back" in standing(where(journal, Pass.FINAL), journal).back

@@ -1,0 +1,89 @@
+"""Secrets stay hidden, wherever they come from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from ansible.parsing.vault import VaultLib, VaultSecret
+
+from boxlift.errors import UsageError
+from boxlift.project.vault import VaultSource, encrypt
+from boxlift.runner.redact import HIDDEN, Redactor, inventory_secrets
+
+
+def test_known_values_are_hidden_also_as_json_and_python_write_them() -> None:
+    redact = Redactor(['pa"ss\nword-line-two', "Тест-Acme 2026!"])
+    assert redact("x Тест-Acme 2026! y") == f"x {HIDDEN} y"
+    assert redact("\\u0422\\u0435\\u0441\\u0442-Acme 2026!") == HIDDEN
+    assert redact("only word-line-two here") == f"only {HIDDEN} here"
+
+
+def test_the_longest_secret_goes_first() -> None:
+    assert Redactor(["abcdef", "abcdefghi"])("abcdefghi") == HIDDEN
+
+
+def test_short_words_are_left() -> None:
+    assert Redactor(["yes", ""])("yes") == "yes"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (
+            "GET https://s3.example/a.gz?X-Amz-Signature=1f&b=2 403",
+            f"GET https://s3.example/a.gz?{HIDDEN} 403",
+        ),
+        ("https://user:pw@host.example/x", f"https://{HIDDEN}@host.example/x"),
+        ("is it so? yes", "is it so? yes"),
+    ],
+)
+def test_signed_links_and_logins_in_urls(text: str, shown: str) -> None:
+    assert Redactor()(text) == shown
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> VaultSource:
+    path = tmp_path / "password"
+    path.write_text("the vault's own password\n")
+    path.chmod(0o600)
+    return VaultSource(path)
+
+
+def test_secrets_of_an_inventory(tmp_path: Path, source: VaultSource) -> None:
+    inventory = tmp_path / "inventory" / "group_vars"
+    inventory.mkdir(parents=True)
+    (inventory / "vault.yml").write_bytes(encrypt({"vault_a": "canary-file"}, source))
+    scalar = encrypt_scalar("canary-inline", source)
+    (inventory / "all.yml").write_text(
+        "mail_password: canary-plain\n"
+        "nested: [{api_token: canary-nested}]\n"
+        "certificate_key: /etc/ssl/key.pem\n"
+        "shown: ordinary-value\n"
+        f"inline: !vault |\n{scalar}"
+        "other: !unsafe raw\n"
+    )
+    (inventory / "broken.yml").write_text("{")
+    found = set(inventory_secrets(tmp_path / "inventory", source))
+    assert found == {
+        "the vault's own password",
+        "canary-file",
+        "canary-inline",
+        "canary-plain",
+        "canary-nested",
+    }
+
+
+def encrypt_scalar(text: str, source: VaultSource) -> str:
+    secret = VaultSecret(source.read())
+    lines = VaultLib([("default", secret)]).encrypt(text, secret=secret).decode().splitlines()
+    return "".join(f"  {line}\n" for line in lines)
+
+
+def test_a_vault_with_another_password_is_told(tmp_path: Path, source: VaultSource) -> None:
+    inventory = tmp_path / "inventory"
+    inventory.mkdir()
+    (inventory / "vault.yml").write_bytes(encrypt({"a": "b"}, source))
+    source.path.write_text("another\n")
+    with pytest.raises(UsageError, match="cannot be opened with the vault password"):
+        list(inventory_secrets(inventory, source))
