@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from backup_samples import ALL, Outcome, Run, Sample
+from backup_samples import ALL, M1, Outcome, Run, Sample
 from database_server import DatabaseServer
+from fake_database import FakeDatabase
+from faulty_server import FaultyServer
 from loading import Loading
 
-from bxbackup import cli, commands
+from bxbackup import cli, commands, restore, transfer
 
 
 @pytest.fixture
@@ -74,3 +77,27 @@ def sample_dumps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             password_file.chmod(0o600)
         assert commands.unpack(sample.first, folder / sample.name, password_file) == 0
     return {sample.name: folder / sample.name for sample in ALL}
+
+
+@pytest.fixture
+def fake_database(monkeypatch: pytest.MonkeyPatch) -> FakeDatabase:
+    """A database that takes every dump."""
+    fake = FakeDatabase()
+    monkeypatch.setattr(restore, "check_target", fake.check_target)
+    monkeypatch.setattr(restore, "load_dump", fake.load_dump)
+    monkeypatch.setattr(restore, "write_baseline", fake.write_baseline)
+    return fake
+
+
+@pytest.fixture
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultyServer]:
+    """Serves a copy of sample M1; proxies of the machine are not asked."""
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(transfer, "pause", lambda failures: 0.01 * failures)
+    monkeypatch.setattr(transfer, "SILENCE", 1.0)
+    folder = tmp_path / "served"
+    shutil.copytree(M1.folder, folder)
+    with FaultyServer(folder) as found:
+        yield found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +12,9 @@ import click
 import typer
 
 from bxbackup import commands
-from bxbackup.errors import BackupError
+from bxbackup.errors import BackupError, RefusedError
 from bxbackup.report import print_failure
+from bxbackup.source import shown
 
 app = typer.Typer(
     name="bxbackup",
@@ -108,6 +110,84 @@ def load(
     raise typer.Exit(commands.load(folder, database, defaults_file, collation, time_zone))
 
 
+@app.command()
+def restore(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="Path or URL of the first volume, or @FILE with one URL a line. A presigned URL is a "
+            "secret: keep it in a file of mode 0600."
+        ),
+    ],
+    *,
+    to: To,
+    database: Database,
+    defaults_file: DefaultsFile = None,
+    password_file: PasswordFile = None,
+    connections: Annotated[
+        int | None,
+        typer.Option(
+            "--connections", metavar="N", min=1, max=64, help="How many at once; by default as many as help."
+        ),
+    ] = None,
+    limit: Annotated[
+        str | None, typer.Option("--limit", metavar="RATE", help="Bytes per second, for example 800K or 2M.")
+    ] = None,
+    between: Annotated[
+        str | None,
+        typer.Option(
+            "--between",
+            metavar="HH:MM-HH:MM",
+            help="Fetch only at this time of day, by this machine's clock.",
+        ),
+    ] = None,
+    collation: Collation = None,
+    time_zone: TimeZone = "+00:00",
+    state: StateFolder = DEFAULT_STATE,
+    patience: Annotated[
+        float,
+        typer.Option(
+            "--patience", metavar="SECONDS", min=0, help="How long to try without getting a single byte."
+        ),
+    ] = 600.0,
+    json: Json = False,
+) -> None:
+    """Fetch, verify, unpack and load a backup, all at once.
+
+    Stopped at any moment, by kill -9 too, the same command goes on where it was.
+    """
+    raise typer.Exit(
+        commands.restore(
+            source,
+            to=to,
+            database=database,
+            defaults_file=defaults_file,
+            password_file=password_file,
+            connections=connections,
+            limit=limit,
+            between=between,
+            collation=collation,
+            time_zone=time_zone,
+            state_folder=state,
+            patience=patience,
+            json=json,
+        )
+    )
+
+
+@app.command()
+def status(state: StateFolder = DEFAULT_STATE, json: Json = False) -> None:
+    """Say how far a restore is."""
+    raise typer.Exit(commands.status(state, json=json))
+
+
+def _again() -> str | None:
+    """The command to go on with, without anything secret."""
+    if sys.argv[1:2] not in (["restore"], ["unpack"], ["load"]):
+        return None
+    return shlex.join(["bxbackup", *(shown(word) for word in sys.argv[1:])])
+
+
 def main() -> None:
     """Run the command and exit with the contract's code."""
     doing = next((word for word in sys.argv[1:] if not word.startswith("-")), "bxbackup")
@@ -121,7 +201,7 @@ def main() -> None:
     except KeyboardInterrupt:
         code = 130
     except BackupError as error:
-        print_failure(doing, error)
+        print_failure(doing, error, None if isinstance(error, RefusedError) else _again())
         code = error.exit_code
     except Exception:
         logging.getLogger("bxbackup").exception("a fault of bxbackup; nothing that was done is lost")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
+from types import FrameType
 
 from bxbackup.baseline import write_baseline
 from bxbackup.cipher import read_password
 from bxbackup.display import Display
-from bxbackup.errors import AbsentError
+from bxbackup.durable import is_locked, read_json
+from bxbackup.errors import AbsentError, UsageError
 from bxbackup.inspection import inspect as look_at
 from bxbackup.load import check_target, load_dump
+from bxbackup.pace import Cap, parse_rate, parse_window
 from bxbackup.report import amount, console, print_json
-from bxbackup.source import Part, local_parts, split_name
-from bxbackup.state import State, beside
+from bxbackup.restore import Options, Restore
+from bxbackup.source import Part, local_parts, open_source, split_name
+from bxbackup.state import State, beside, existing
 from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
 from bxbackup.verification import verify as read_all
 from bxbackup.volume import peek
@@ -153,4 +158,104 @@ def load(
             time_zone=time_zone,
         )
     console().print(f"{result.tables} tables, {result.rows:,} rows in {database}", markup=False)
+    return 0
+
+
+class _Stopped(BaseException):
+    """The service manager asks the process to end."""
+
+
+def _on_terminate(number: int, frame: FrameType | None) -> None:
+    raise _Stopped(number, frame)
+
+
+def restore(
+    source: str,
+    *,
+    to: Path,
+    database: str,
+    defaults_file: Path | None,
+    password_file: Path | None,
+    connections: int | None,
+    limit: str | None,
+    between: str | None,
+    collation: str | None,
+    time_zone: str,
+    state_folder: Path,
+    patience: float,
+    json: bool,
+) -> int:
+    """The whole way; prints the final status."""
+    state = State(state_folder)
+    options = Options(
+        source=open_source(source),
+        to=to,
+        database=database,
+        state=state,
+        password=None if password_file is None else read_password(password_file),
+        defaults_file=defaults_file,
+        collation=collation,
+        time_zone=time_zone,
+        connections=connections,
+        cap=Cap(None if limit is None else parse_rate(limit)),
+        window=None if between is None else parse_window(between),
+        patience=patience,
+    )
+    previous = signal.signal(signal.SIGTERM, _on_terminate)
+    try:
+        with state.held(), Display("restore", 0, quiet=json) as display:
+            work = Restore(options, display.restoring)
+            try:
+                work.run()
+            except (KeyboardInterrupt, _Stopped) as stop:
+                code = 128 + (signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM)
+                work.stopped(code)
+                return code
+            finally:
+                if json and state.status.exists():
+                    print_json(read_json(state.status) or {})
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+    found = work.status
+    if not json:
+        console().print(
+            f"restored: {found.files} files in {to}, {found.tables_loaded} tables and {found.rows:,} rows "
+            f"in {database}; {len(found.repairs)} repairs on the way",
+            markup=False,
+        )
+    return 0
+
+
+def status(state_folder: Path, *, json: bool) -> int:
+    """Print `status.json`, as it is or for a person."""
+    state = existing(state_folder)
+    found = read_json(state.status)
+    if found is None:
+        raise UsageError(f"nothing was restored with {state_folder} yet")
+    alive = is_locked(state_folder)
+    if json:
+        print_json(found | {"alive": alive})
+        return 0
+    out = console()
+    parts, size = found["parts"], found["bytes"]
+    told = found["state"]
+    if told in ("running", "waiting") and not alive:
+        told = "stopped; start the same command again and it goes on"
+    out.print(f"{told}, last change {found['updated']}", markup=False)
+    out.print(
+        f"parts: {parts['fetched']} fetched, {parts['unpacked']} unpacked of {parts['total'] or '?'}; "
+        f"{amount(size['fetched'])} of {amount(size['total'] or 0)}, {amount(found['rate'])}/s",
+        markup=False,
+    )
+    tables = found["tables"]
+    out.print(
+        f"{found['files']} files, {tables['loaded']} of {tables['total'] or '?'} tables, "
+        f"{found['rows']:,} rows"
+    )
+    if found["eta"]:
+        out.print(f"expected end: {found['eta']}")
+    for repair in found["repairs"][-5:]:
+        out.print(f"repaired at {repair['at']}: {repair['part']} {repair['what']}", markup=False)
+    if found["error"]:
+        out.print(f"✗ {found['error']['what']}", markup=False)
     return 0

@@ -16,6 +16,7 @@ from rich.progress import (
 
 from bxbackup.load import LoadProgress
 from bxbackup.report import amount, console, duration
+from bxbackup.status import Status
 
 _EVERY = 10.0
 
@@ -31,6 +32,7 @@ class Display:
         self._total = total
         self._out = console(error=True)
         self._quiet = quiet
+        self._repairs = 0
         self._progress: Progress | None = None
         self._began = self._said = time.monotonic()
         if self._out.is_terminal and not quiet:
@@ -65,7 +67,27 @@ class Display:
         text = f"{self._doing} {progress.table or ''} · table {progress.loaded} of {progress.tables}"
         self._show(text, progress.bytes, progress.total_bytes)
 
-    def _show(self, text: str, done: int, total: int) -> None:
+    def restoring(self, status: Status) -> None:
+        """How far a restore is, all rooms."""
+        parts = status.parts
+        total = parts["total"] or "?"
+        text = f"{self._doing} · parts: {parts['fetched']} fetched, {parts['unpacked']} unpacked of {total}"
+        if status.tables_total:
+            text += f" · table {status.tables_loaded} of {status.tables_total}"
+        if status.state == "waiting":
+            text += " · waiting for the time window"
+        for repair in status.repairs[self._repairs :]:
+            self._say(f"{repair['part']} {repair['what']}")
+        self._repairs = len(status.repairs)
+        self._show(text, status.fetched, status.size or 0, status.rate, status.remaining)
+
+    def _say(self, line: str) -> None:
+        if not self._quiet:
+            self._out.print(line, markup=False)
+
+    def _show(
+        self, text: str, done: int, total: int, rate: float | None = None, remaining: float | None = None
+    ) -> None:
         if self._progress is not None:
             self._progress.update(
                 self._progress.task_ids[0], description=text, completed=done, total=total or None
@@ -75,6 +97,8 @@ class Display:
         if self._quiet or moment - self._said < _EVERY:
             return
         self._said = moment
-        rate = done / (moment - self._began)
-        eta = f", about {duration((total - done) / rate)} to go" if total and rate else ""
+        if rate is None:
+            rate = done / (moment - self._began)
+            remaining = (total - done) / rate if total and rate else None
+        eta = f", about {duration(remaining)} to go" if remaining is not None else ""
         self._out.print(f"{text}: {amount(done)} of {amount(total)}, {amount(rate)}/s{eta}", markup=False)

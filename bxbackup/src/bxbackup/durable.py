@@ -91,6 +91,17 @@ def room_for(path: Path) -> Iterator[None]:
         raise disk_full(path) from error
 
 
+def write_failure(path: Path, error: OSError) -> AbsentError:
+    """The error for a write below `path` that the system refused."""
+    if no_room(error):
+        return disk_full(path)
+    return AbsentError(
+        f"cannot write to {path}",
+        cause=error.strerror,
+        advice="look at the disk, then start the same command again",
+    )
+
+
 def disk_full(path: Path, needed: int | None = None) -> AbsentError:
     """The error for a file system that is full; says how much is free and, where known, needed (bytes)."""
     there = path

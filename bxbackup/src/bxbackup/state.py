@@ -66,6 +66,7 @@ class State:
 
         :raises RefusedError: the folder holds something else, or another process works with it.
         """
+        made = False
         if self.folder.is_dir():
             found = {path.name for path in self.folder.iterdir()}
             if MARK not in found and found - _OURS:
@@ -78,8 +79,16 @@ class State:
             raise RefusedError(f"{self.folder} is no folder", advice="name an empty or a new folder")
         else:
             self.folder.mkdir(mode=0o750, parents=True)
-        with locked(self.folder):
-            yield
+            made = True
+        try:
+            with locked(self.folder):
+                yield
+        finally:
+            if made and not (self.folder / MARK).exists():
+                # Refused before anything began: leave no trace.
+                (self.folder / "lock").unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    self.folder.rmdir()
 
     def mark(self) -> dict[str, Any]:
         """What this folder says it belongs to; empty for a new one."""
@@ -87,6 +96,18 @@ class State:
 
     def claim(self, target: Path) -> None:
         """Make `target`, which must be absent, empty or already ours, this state folder's own.
+
+        :raises RefusedError: see `check`.
+        """
+        self.check(target)
+        target = target.resolve()
+        target.mkdir(mode=0o755, parents=True, exist_ok=True)
+        mark, figures = self.mark(), target.stat()
+        ours = {"to": str(target), "device": figures.st_dev, "inode": figures.st_ino}
+        write_json(self.folder / MARK, {"format": _FORMAT, "created": now()} | mark | ours)
+
+    def check(self, target: Path) -> None:
+        """Look whether `target` may be filled; changes nothing.
 
         :raises RefusedError: it is someone else's, or one of the two folders lies in the other.
         """
@@ -114,21 +135,6 @@ class State:
                     cause=f"it holds {held.name!r}",
                     advice="name an empty or a new folder; nothing was touched",
                 )
-        else:
-            target.mkdir(mode=0o755, parents=True)
-        figures = target.stat()
-        created = mark.get("created", now())
-        write_json(
-            self.folder / MARK,
-            mark
-            | {
-                "format": _FORMAT,
-                "created": created,
-                "to": str(target),
-                "device": figures.st_dev,
-                "inode": figures.st_ino,
-            },
-        )
 
     def note(self, **values: Any) -> None:
         """Add to what the folder says of itself."""

@@ -22,6 +22,7 @@ from bxbackup.tarstream import Entry, Problem
 Room = Literal["site", "dump", "list", "ignored"]
 
 _DUMP = re.compile(rb"\Abitrix/backup/[^/]+\.sql(\.\d+)?\Z|\Amysql_dump_[^/]+\.sql\Z", re.DOTALL)
+_DUMP_FOLDERS = frozenset({b"bitrix", b"bitrix/backup"})
 _UPLOAD_LISTS = frozenset({b"bitrix/restore_cloud.txt", b"bitrix/restore_cloud.php"})
 _SIDE_NAMES = {
     b".htaccess": b".htaccess.restore",
@@ -200,6 +201,7 @@ class Unpacker:
         self._rooms = rooms
         self._passed_dump = passed_dump
         self._dump_seen = False
+        self.dump_passed = False
         self._names = Names()
         self._seen: set[int] = set()
         self._file: _OpenFile | None = None
@@ -222,15 +224,21 @@ class Unpacker:
         placed = placement(b"/".join(components))
         if placed.room == "dump":
             self._dump_seen = self._dump_seen or not placed.path.endswith(b"_after_connect.sql")
-        elif self._dump_seen and self._passed_dump is not None:
-            self._passed_dump()
-            self._passed_dump = None
+        elif entry.kind == "file" or placed.path not in _DUMP_FOLDERS:
+            self.dump_ends()
         self._entry = entry
         with room_for(self._rooms["site"]):
             if entry.kind == "directory":
                 self._folder(components)
             elif placed.room != "ignored":
                 self._open(placed)
+
+    def dump_ends(self) -> None:
+        """No more files of the dump will come, if any have."""
+        if self._dump_seen and not self.dump_passed:
+            self.dump_passed = True
+            if self._passed_dump is not None:
+                self._passed_dump()
 
     def data(self, piece: memoryview) -> None:
         """Write the next bytes."""
@@ -295,7 +303,7 @@ class Unpacker:
             "counts": vars(self.counts).copy(),
             "problems": self.problems,
             "dump_seen": self._dump_seen,
-            "dump_passed": self._passed_dump is None,
+            "dump_passed": self.dump_passed,
             "listing": self._listing.tell(),
             "open": None
             if self._file is None
@@ -320,8 +328,7 @@ class Unpacker:
         self.counts = Counts(**found["counts"])
         self.problems = list(found["problems"])
         self._dump_seen = found["dump_seen"]
-        if found["dump_passed"]:
-            self._passed_dump = None
+        self.dump_passed = found["dump_passed"]
         with Path(self._listing.name).open("rb") as listing:
             for line in listing:
                 noted = json.loads(line)

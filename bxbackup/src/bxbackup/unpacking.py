@@ -93,6 +93,11 @@ class Unpacking:
         self._parser = TarParser(self._unpacker, position)
 
     @property
+    def dump_passed(self) -> bool:
+        """Whether every file of the dump has been written."""
+        return self._unpacker.dump_passed
+
+    @property
     def counts(self) -> Counts:
         """How much was unpacked so far."""
         return self._unpacker.counts
@@ -123,6 +128,7 @@ class Unpacking:
     def finish(self) -> bool:
         """All volumes were taken. Returns whether the stream ended between two entries."""
         self.whole = self._parser.close()
+        self._unpacker.dump_ends()
         self._checkpoint()
         return self.whole
 

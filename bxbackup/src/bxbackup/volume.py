@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -185,11 +186,15 @@ def peek(path: Path, length: int) -> bytes:
     :raises DamagedError: they cannot be decoded.
     """
     with path.open("rb") as file:
-        return peek_file(file, path.name, length)
+        return _peek(file, path.name, length)
 
 
-def peek_file(file: BinaryIO, name: str, length: int) -> bytes:
-    """Like `peek`, from an open file, which may hold only the volume's beginning."""
+def peek_bytes(head: bytes, name: str, length: int) -> bytes:
+    """Like `peek`, from the beginning of a volume's file."""
+    return _peek(io.BytesIO(head), name, length)
+
+
+def _peek(file: BinaryIO, name: str, length: int) -> bytes:
     found = bytearray()
     reader = VolumeReader(file, name)
     try:

@@ -1,0 +1,128 @@
+"""Is a fetched part whole: its size, the server's ETag, its checksums and marks; and how strong is that."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bxbackup.errors import DamagedError
+from bxbackup.volume import VolumeReader
+
+_PLAIN = re.compile(r"\A[0-9a-f]{32}\Z")
+_MULTIPART = re.compile(r"\A([0-9a-f]{32})-([1-9]\d{0,4})\Z")
+_MIB = 1 << 20
+_USUAL = (5, 6, 7, 8, 10, 15, 16, 20, 25, 32, 50, 64, 100, 128, 200, 256, 512, 1024)
+_MOST_GUESSES = 4
+
+
+class _Hash(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+    def hexdigest(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What checking a part's file gave.
+
+    :param evidence: the strongest that speaks for it: `etag`, `crc+bx`, `crc`, `structure`.
+    :param etag_equal: True: the copy is byte for byte the server's object. False: the ETag looks like an MD5
+        and differs. None: the ETag says nothing.
+    :param error: why it is damaged; None if it is not.
+    """
+
+    sha256: str
+    uncompressed: int
+    evidence: str
+    etag_equal: bool | None
+    error: DamagedError | None
+
+
+class _Multipart:
+    """The ETag of an object that was uploaded in pieces: MD5 of the pieces' MD5s."""
+
+    def __init__(self, piece: int) -> None:
+        self._piece = piece
+        self._left = piece
+        self._current = hashlib.md5(usedforsecurity=False)
+        self._outer = hashlib.md5(usedforsecurity=False)
+        self._begun = False
+
+    def update(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            taken = view[: self._left]
+            self._current.update(taken)
+            self._begun = True
+            self._left -= len(taken)
+            view = view[len(taken) :]
+            if not self._left:
+                self._close_piece()
+
+    def _close_piece(self) -> None:
+        self._outer.update(self._current.digest())
+        self._current = hashlib.md5(usedforsecurity=False)
+        self._left = self._piece
+        self._begun = False
+
+    def hexdigest(self) -> str:
+        if self._begun:
+            self._close_piece()
+        return self._outer.hexdigest()
+
+
+def piece_sizes(size: int, count: int) -> list[int]:
+    """Sizes of upload pieces with which an object of `size` bytes has `count` of them: usual ones first."""
+    least = -(-size // count)
+    guesses = [mib * _MIB for mib in _USUAL] + [-(-least // _MIB) * _MIB, least]
+    fitting = [guess for guess in guesses if guess and -(-size // guess) == count]
+    return list(dict.fromkeys(fitting))[:_MOST_GUESSES]
+
+
+def check(path: Path, name: str, size: int | None, etag: str | None) -> Finding:
+    """Read a part's file once and judge it.
+
+    :param size: bytes that the server announced; None if it did not.
+    """
+    sha256 = hashlib.sha256()
+    plain = hashlib.md5(usedforsecurity=False) if etag and _PLAIN.match(etag) else None
+    pieces = _MULTIPART.match(etag) if etag else None
+    length = path.stat().st_size
+    guesses = [_Multipart(piece) for piece in piece_sizes(length, int(pieces[2]))] if pieces else []
+    hashes: list[_Hash | _Multipart] = [sha256, *([plain] if plain else []), *guesses]
+
+    def taken(piece: bytes) -> None:
+        for one in hashes:
+            one.update(piece)
+
+    error: DamagedError | None = None
+    with path.open("rb") as file:
+        reader = VolumeReader(file, name, taken)
+        try:
+            for _ in reader.blocks():
+                pass
+        except DamagedError as found:
+            error = found
+            while piece := file.read(_MIB):
+                taken(piece)
+    equal: bool | None = None
+    if plain is not None:
+        equal = plain.hexdigest() == etag
+    elif pieces is not None and any(guess.hexdigest() == pieces[1] for guess in guesses):
+        equal = True
+    if size is not None and length != size:
+        error = DamagedError(
+            f"{name} has another size than announced",
+            part=name,
+            offset=min(length, size),
+            cause=f"the server announced {size:,} bytes, {length:,} came",
+        )
+    checked = "structure"
+    if reader.gzipped:
+        checked = "crc+bx" if reader.marks.size is not None else "crc"
+    if equal:
+        checked = "etag"
+    return Finding(sha256.hexdigest(), reader.uncompressed, checked, equal, error)

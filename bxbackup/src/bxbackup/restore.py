@@ -1,0 +1,453 @@
+"""The whole way from SOURCE to folder and database: all rooms at once, each going on where it stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bxbackup.baseline import write_baseline
+from bxbackup.cipher import Decryption
+from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
+from bxbackup.load import LoadProgress, LoadResult, check_target, load_dump
+from bxbackup.pace import Cap, Window
+from bxbackup.source import Part, Source
+from bxbackup.state import State, now
+from bxbackup.status import Status
+from bxbackup.transfer import Transfer
+from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
+from bxbackup.volume import peek, peek_bytes, read_marks
+
+_TICK = 1.0
+_ORDER = (1, 6, 5, 3, 4, 7)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user asked for.
+
+    :param password: of the backup; None if none was given.
+    :param connections: None: as many as measurably help.
+    """
+
+    source: Source
+    to: Path
+    database: str
+    state: State
+    password: str | None = None
+    defaults_file: Path | None = None
+    collation: str | None = None
+    time_zone: str = "+00:00"
+    connections: int | None = None
+    cap: Cap = field(default_factory=lambda: Cap(None))
+    window: Window | None = None
+    patience: float = 600.0
+
+
+class Shelf:
+    """Where checked parts wait for the unpacking."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._ready: dict[int, Path] = {}
+        self._missing: dict[int, BackupError] = {}
+        self._total: int | None = None
+        self._stopped: BackupError | None = None
+        self._decryption: Decryption | None = None
+        self._opened = False
+
+    def opened(self, decryption: Decryption | None) -> None:
+        """The first bytes are known: how to decrypt the archive, if it is encrypted."""
+        with self._changed:
+            self._decryption, self._opened = decryption, True
+            self._changed.notify_all()
+
+    def planned(self, total: int) -> None:
+        """How many parts there are."""
+        with self._changed:
+            self._total = total
+            self._changed.notify_all()
+
+    def put(self, number: int, path: Path) -> None:
+        """A part is there."""
+        with self._changed:
+            self._ready[number] = path
+            self._changed.notify_all()
+
+    def missing(self, number: int, error: BackupError) -> None:
+        """A part will not come."""
+        with self._changed:
+            self._missing[number] = error
+            self._changed.notify_all()
+
+    def stop(self, error: BackupError) -> None:
+        """Nothing more will come."""
+        with self._changed:
+            self._stopped = self._stopped or error
+            self._changed.notify_all()
+
+    def decryption(self) -> Decryption | None:
+        """Wait for the first bytes.
+
+        :raises BackupError: they will not come.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._opened or self._stopped is not None)
+            if not self._opened and self._stopped is not None:
+                raise self._stopped
+            return self._decryption
+
+    def take(self, number: int) -> Path | None:
+        """Wait for a part. None: the set has no such part, all were taken.
+
+        :raises BackupError: it will not come.
+        """
+
+        def known() -> bool:
+            return (
+                number in self._ready
+                or number in self._missing
+                or (self._total is not None and number >= self._total)
+                or self._stopped is not None
+            )
+
+        with self._changed:
+            self._changed.wait_for(known)
+            if number in self._ready:
+                return self._ready[number]
+            if number in self._missing:
+                raise self._missing[number]
+            if self._total is not None and number >= self._total:
+                return None
+            if self._stopped is not None:
+                raise self._stopped
+            raise AssertionError
+
+
+class Restore:
+    """One run of `restore`."""
+
+    def __init__(self, options: Options, say: Callable[[Status], None]) -> None:
+        self._options = options
+        self._state = options.state
+        self._say = say
+        self._status = Status()
+        self._shelf = Shelf()
+        self._errors: list[BackupError] = []
+        self._crash: Exception | None = None
+        self._lock = threading.Lock()
+        self._dump_passed = threading.Event()
+        self._abandoned = threading.Event()
+        self._transfer: Transfer | None = None
+        self._unpacking: Unpacking | None = None
+        self._loaded: LoadResult | None = None
+        self._load: LoadProgress | None = None
+        self._sizes: dict[int, int] = {}
+        self._began = time.monotonic()
+        self._begun_with = 0
+
+    @property
+    def status(self) -> Status:
+        """The figures of this run."""
+        return self._status
+
+    def run(self) -> None:
+        """Restore. Everything that could be done is done before an error is raised.
+
+        :raises BackupError: the one that matters most; damaged wins over absent.
+        """
+        options, state = self._options, self._state
+        self._refuse_others()
+        state.check(options.to)
+        check_target(options.database, options.defaults_file, state.load)
+        state.claim(options.to)
+        state.note(backup=options.source.first, database=options.database)
+        for folder in (state.parts, state.dump, state.load):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        if state.mark().get("finished"):
+            self._already_done()
+            return
+        threads = [
+            threading.Thread(target=self._guard, args=(room,), name=name, daemon=True)
+            for name, room in (("transfer", self._fetch), ("unpack", self._unpack), ("load", self._load_dump))
+        ]
+        for thread in threads:
+            thread.start()
+        while any(thread.is_alive() for thread in threads):
+            for thread in threads:
+                thread.join(_TICK / len(threads))
+            self._tick()
+        self._end()
+
+    def stopped(self, code: int) -> None:
+        """The run was interrupted by a signal: say so in the status."""
+
+        def change(status: Status) -> None:
+            status.state, status.exit = "failed", code
+            status.error = {"exit": code, "what": "stopped from outside", "kept": "start it again to go on"}
+
+        self._status.change(change)
+        self._status.write(self._state.status)
+
+    # before and after
+
+    def _refuse_others(self) -> None:
+        mark = self._state.mark()
+        for key, value, what in (
+            ("backup", self._options.source.first, "backup"),
+            ("database", self._options.database, "database"),
+        ):
+            if mark.get(key) not in (None, value):
+                raise RefusedError(
+                    f"the state folder {self._state.folder} belongs to the {what} {mark[key]}",
+                    advice=f"give another --state for {value}",
+                )
+
+    def _already_done(self) -> None:
+        def change(status: Status) -> None:
+            status.state, status.exit = "done", 0
+
+        self._status = Status()
+        self._status.change(change)
+        if not self._state.status.exists():
+            self._status.write(self._state.status)
+
+    def _end(self) -> None:
+        if self._crash is not None:
+            self._finish_status(1, None)
+            raise self._crash
+        if self._errors:
+            error = min(self._errors, key=lambda found: _ORDER.index(found.exit_code))
+            self._finish_status(error.exit_code, error)
+            raise error
+        self._finish_status(0, None)
+        self._state.note(finished=now())
+
+    def _finish_status(self, code: int, error: BackupError | None) -> None:
+        def change(status: Status) -> None:
+            status.state, status.exit = ("done" if code == 0 else "failed"), code
+            status.remaining, status.part, status.table = None, None, None
+
+        if error is not None:
+            self._status.failed(error)
+        self._tick()
+        self._status.change(change)
+        self._status.write(self._state.status)
+        self._say(self._status)
+
+    def _guard(self, room: Callable[[], None]) -> None:
+        """Run one room. Its error does not stop the others, unless nothing they do could be of use."""
+        try:
+            room()
+        except BackupError as error:
+            with self._lock:
+                if error not in self._errors:
+                    self._errors.append(error)
+            self._status.failed(error)
+            if isinstance(error, (RefusedError, PasswordError)):
+                self._abandon(error)
+        except Exception as error:
+            logging.getLogger("bxbackup").exception("a fault of bxbackup in the %s", room.__name__.strip("_"))
+            self._crash = self._crash or error
+            self._abandon(AbsentError("stopped by a fault elsewhere"))
+
+    def _abandon(self, error: BackupError) -> None:
+        self._abandoned.set()
+        self._shelf.stop(error)
+        self._dump_passed.set()
+        if self._transfer is not None:
+            self._transfer.stop()
+
+    # rooms
+
+    def _fetch(self) -> None:
+        source = self._options.source
+        try:
+            if source.remote:
+                self._transfer = Transfer(
+                    source,
+                    self._state.parts,
+                    self,
+                    connections=self._options.connections,
+                    cap=self._options.cap,
+                    window=self._options.window,
+                    patience=self._options.patience,
+                )
+                asyncio.run(self._transfer.run())
+            else:
+                self._take_local(source.listed or [])
+        except BackupError as error:
+            self._shelf.stop(error)
+            raise
+
+    def _take_local(self, parts: list[Part]) -> None:
+        """Parts that lie on this machine are read where they are."""
+        by_number = {part.number: part for part in parts}
+        first = by_number.get(0)
+        if first is None or first.path is None:
+            raise AbsentError(f"the first part, {self._options.source.first}, is missing")
+        with first.path.open("rb") as file:
+            marks = read_marks(file.read(64))
+        self._shelf.opened(open_cipher(peek(first.path, 512), first.name, self._options.password))
+        total = max(*by_number, marks.last or 0) + 1
+        sizes = {
+            number: part.path.stat().st_size for number, part in by_number.items() if part.path is not None
+        }
+        self.planned(total, sum(sizes.values()))
+        for number in range(total):
+            part = by_number.get(number)
+            if part is None or part.path is None:
+                lost = self._options.source.part(number)
+                self.failed(
+                    lost,
+                    AbsentError(
+                        f"{lost.name} is missing",
+                        part=lost.name,
+                        advice="put it beside the others and start again",
+                    ),
+                )
+            else:
+                self._status.fetched += sizes[number]
+                self.ready(part, part.path)
+
+    def _unpack(self) -> None:
+        try:
+            self._unpack_parts()
+        finally:
+            self._dump_passed.set()
+
+    def _unpack_parts(self) -> None:
+        state = self._state
+        work = Unpacking(
+            state.folder,
+            {"site": self._options.to, "dump": state.dump, "list": state.dump},
+            self._options.source.first,
+            self._shelf.decryption(),
+            passed_dump=self._dump_passed.set,
+        )
+        self._unpacking = work
+        try:
+            if work.dump_passed:
+                self._dump_passed.set()
+            self._begun_with = work.next
+            self._status.parts["unpacked"] = work.next
+            while (path := self._shelf.take(work.next)) is not None:
+                if self._abandoned.is_set():
+                    return
+                self._status.part = path.name
+                work.take(path, path.name)
+                self._status.parts["unpacked"] = work.next
+            if not work.finish():
+                raise AbsentError(
+                    "the archive ends in the middle of an entry",
+                    advice="its last parts are missing at the source",
+                    kept="nothing is lost: when they are there, start the same command again",
+                )
+        finally:
+            self._status.files = work.counts.files
+            work.close()
+        if work.problems:
+            self._status.extra["suspect"] = work.problems
+            raise suspect_files(work.problems)
+
+    def _load_dump(self) -> None:
+        self._dump_passed.wait()
+        work = self._unpacking
+        if self._abandoned.is_set() or work is None or not work.dump_passed:
+            return
+        options = self._options
+        self._loaded = load_dump(
+            self._state.dump,
+            database=options.database,
+            defaults_file=options.defaults_file,
+            collation=options.collation,
+            time_zone=options.time_zone,
+            state_dir=self._state.load,
+            progress=self._loading,
+        )
+        write_baseline(
+            self._state.baseline,
+            dump_dir=self._state.dump,
+            database=options.database,
+            defaults_file=options.defaults_file,
+            time_zone=options.time_zone,
+        )
+
+    # events of the transfer
+
+    def head(self, first: Part, data: bytes) -> None:
+        """Check the password before anything else is fetched."""
+        try:
+            start = peek_bytes(data, first.name, 512)
+        except DamagedError:
+            # Judged when the whole part is there.
+            start = b""
+        self._shelf.opened(open_cipher(start, first.name, self._options.password))
+
+    def planned(self, total: int, size: int) -> None:
+        """Know the whole; look whether there is room for it."""
+        self._status.parts["total"] = total
+        self._status.size = size
+        self._shelf.planned(total)
+
+    def ready(self, part: Part, path: Path) -> None:
+        """Hand a part on."""
+        for key in ("fetched", "verified"):
+            self._status.parts[key] = (self._status.parts[key] or 0) + 1
+        self._shelf.put(part.number, path)
+
+    def failed(self, part: Part, error: BackupError) -> None:
+        """Remember that a part will not come."""
+        with self._lock:
+            self._errors.append(error)
+        self._status.failed(error)
+        self._shelf.missing(part.number, error)
+
+    def repaired(self, what: str, part: str) -> None:
+        """Enter a repair."""
+        self._status.repaired(what, part)
+
+    def waiting(self, seconds: float) -> None:
+        """Show that the time window is closed."""
+        self._status.state = "waiting" if seconds else "running"
+
+    # figures
+
+    def _loading(self, progress: LoadProgress) -> None:
+        self._load = progress
+
+        def change(status: Status) -> None:
+            status.tables_total, status.tables_loaded = progress.tables, progress.loaded
+            status.rows, status.table = progress.rows, progress.table
+
+        self._status.change(change)
+
+    def _tick(self) -> None:
+        status = self._status
+        if self._transfer is not None:
+            status.rate, status.fetched = self._transfer.rate, self._transfer.fetched
+        if self._unpacking is not None:
+            status.files = self._unpacking.counts.files
+        status.remaining = self._remaining()
+        status.write(self._state.status)
+        self._say(status)
+
+    def _remaining(self) -> float | None:
+        """Seconds to the end, by the slowest room at its own measured rate."""
+        found: list[float] = []
+        status = self._status
+        total = status.parts["total"]
+        if status.size and status.rate and status.fetched < status.size:
+            found.append((status.size - status.fetched) / status.rate)
+        spent = time.monotonic() - self._began
+        unpacked = (status.parts["unpacked"] or 0) - self._begun_with
+        if total and unpacked > 0 and unpacked < total - self._begun_with:
+            found.append(spent / unpacked * (total - self._begun_with - unpacked))
+        load = self._load
+        if load is not None and load.bytes and load.bytes < load.total_bytes:
+            found.append(spent * (load.total_bytes - load.bytes) / load.bytes)
+        return max(found) if found else None

@@ -1,0 +1,100 @@
+"""`status.json`: how far a restore is, for whoever asks from outside."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from bxbackup.errors import BackupError
+from bxbackup.state import now
+
+_MODE = 0o640
+_MOST_REPAIRS = 500
+
+StateName = Literal["running", "waiting", "done", "failed"]
+
+
+@dataclass
+class Status:
+    """The figures of a restore; safe to change from several threads. `as_json` is the contract's form."""
+
+    state: StateName = "running"
+    exit: int | None = None
+    started: str = field(default_factory=now)
+    parts: dict[str, int | None] = field(
+        default_factory=lambda: {"total": None, "fetched": 0, "verified": 0, "unpacked": 0}
+    )
+    size: int | None = None
+    fetched: int = 0
+    rate: float = 0.0
+    remaining: float | None = None
+    files: int = 0
+    tables_total: int | None = None
+    tables_loaded: int = 0
+    rows: int = 0
+    part: str | None = None
+    table: str | None = None
+    repairs: list[dict[str, str]] = field(default_factory=list)
+    error: dict[str, Any] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def change(self, change: Callable[[Status], None]) -> None:
+        """Change figures in one go."""
+        with self._lock:
+            change(self)
+
+    def repaired(self, what: str, part: str) -> None:
+        """Enter something that went wrong and was put right."""
+        with self._lock:
+            if len(self.repairs) < _MOST_REPAIRS:
+                self.repairs.append({"at": now(), "what": what, "part": part})
+
+    def failed(self, error: BackupError) -> None:
+        """Enter the error that the command will end with."""
+        with self._lock:
+            self.error = {
+                "exit": error.exit_code,
+                "what": error.what,
+                "part": error.part,
+                "offset": error.offset,
+                "cause": error.cause,
+                "advice": error.advice,
+                "kept": error.kept,
+            }
+
+    def as_json(self) -> dict[str, Any]:
+        """The object in `status.json`."""
+        with self._lock:
+            eta = None
+            if self.remaining is not None and self.state in ("running", "waiting"):
+                eta = (datetime.now(UTC) + timedelta(seconds=self.remaining)).isoformat(timespec="seconds")
+            return {
+                "state": self.state,
+                "exit": self.exit,
+                "started": self.started,
+                "updated": now(),
+                "eta": eta,
+                "parts": dict(self.parts),
+                "bytes": {"total": self.size, "fetched": self.fetched},
+                "rate": round(self.rate),
+                "files": self.files,
+                "tables": {"total": self.tables_total, "loaded": self.tables_loaded},
+                "rows": self.rows,
+                "current": {"part": self.part, "table": self.table},
+                "repairs": list(self.repairs),
+                "error": self.error,
+                **self.extra,
+            }
+
+    def write(self, path: Path) -> None:
+        """Replace the file, so that a reader sees the old or the new one, never half of one."""
+        temporary = path.with_name(path.name + ".new")
+        temporary.write_text(json.dumps(self.as_json(), ensure_ascii=False, indent=1) + "\n")
+        temporary.chmod(_MODE)
+        temporary.rename(path)

@@ -1,0 +1,755 @@
+"""Parts over HTTP: several connections, ranges, resume; each part checked when its last byte has come.
+
+Bytes are fetched in archive order, so that the rooms behind can work meanwhile. What was fetched is entered
+in a small file beside each part only after it is on the disk; `kill -9` costs a few MiB, a bad part costs
+itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+import aiohttp
+
+from bxbackup.durable import disk_full, read_json, room_for, sync_folder, write_failure, write_json
+from bxbackup.errors import AbsentError, BackupError, DamagedError
+from bxbackup.evidence import Finding, check
+from bxbackup.pace import Cap, Meter, Window
+from bxbackup.remote import (
+    OK,
+    PARTIAL,
+    SILENCE,
+    UNSATISFIABLE,
+    ChangedError,
+    DeniedError,
+    GoneError,
+    Object,
+    Remote,
+    RetryError,
+    content_range,
+    pause,
+    strong_etag,
+)
+from bxbackup.source import Part, Source
+from bxbackup.volume import read_marks
+
+HEAD = 1 << 16
+_PIECE = 1 << 17
+_SAVE_EVERY = 2 << 20
+_SEGMENT_SECONDS = 8.0
+_SMALLEST, _LARGEST = 1 << 20, 32 << 20
+_FETCHES = 3
+_CHANGES = 3
+MOST_CONNECTIONS = 16
+_FIRST_CONNECTIONS = 4
+_MEASURE = 4.0
+_GAIN = 1.15
+
+
+class Events(Protocol):
+    """What the transfer tells. Called in the transfer's thread."""
+
+    def head(self, first: Part, data: bytes) -> None:
+        """The first volume's first bytes have come; may raise to stop before anything else is fetched."""
+
+    def planned(self, total: int, size: int) -> None:
+        """How many parts there are and their bytes."""
+
+    def ready(self, part: Part, path: Path) -> None:
+        """A part is whole, checked and durable."""
+
+    def failed(self, part: Part, error: BackupError) -> None:
+        """A part will not come in this run; others go on."""
+
+    def repaired(self, what: str, part: str) -> None:
+        """Something went wrong and was put right."""
+
+    def waiting(self, seconds: float) -> None:
+        """Nothing is fetched for so long, by the time window; 0: it goes on."""
+
+
+class _WriteError(Exception):
+    """A write failed: not to be mistaken for the network's OSErrors.
+
+    :param error: what the system said.
+    """
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    found: BaseException = errors
+    while isinstance(found, BaseExceptionGroup):
+        found = found.exceptions[0]
+    return found
+
+
+@dataclass
+class Segment:
+    """A piece of a part that one connection fetches: bytes `at` to `end`."""
+
+    at: int
+    end: int
+
+
+@dataclass
+class Progress:
+    """One part's own state. All but `running`, `file` and counters is in its file on the disk."""
+
+    part: Part
+    size: int | None = None
+    etag: str | None = None
+    ranges: bool = True
+    done: list[tuple[int, int]] = field(default_factory=list)
+    ready: bool = False
+    evidence: str = ""
+    sha256: str = ""
+    seen: list[str] = field(default_factory=list)
+    changes: int = 0
+    fetches: int = 0
+    generation: int = 0
+    running: list[Segment] = field(default_factory=list)
+    todo: deque[Segment] = field(default_factory=deque)
+    planned: bool = False
+    whole_stream: bool = False
+    checking: bool = False
+    given_up: bool = False
+    descriptor: int | None = None
+    unsaved: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def as_json(self) -> dict[str, Any]:
+        """What is kept on the disk. No URL."""
+        return {
+            "size": self.size,
+            "etag": self.etag,
+            "ranges": self.ranges,
+            "done": merged(self.done),
+            "ready": self.ready,
+            "evidence": self.evidence,
+            "sha256": self.sha256,
+            "seen": self.seen,
+        }
+
+    @property
+    def have(self) -> int:
+        """Bytes fetched."""
+        return sum(end - start for start, end in merged(self.done))
+
+    def forget(self) -> None:
+        """Begin this part anew; what still runs for the old bytes must stop."""
+        self.generation += 1
+        self.done, self.todo, self.planned, self.whole_stream = [], deque(), False, False
+
+
+def merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Spans in order, touching ones joined."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(tuple(span) for span in spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(found[-1][1], end))
+        else:
+            found.append((start, end))
+    return found
+
+
+def gaps(spans: Iterable[tuple[int, int]], size: int) -> list[tuple[int, int]]:
+    """What of `size` bytes the spans do not cover."""
+    found: list[tuple[int, int]] = []
+    at = 0
+    for start, end in merged(spans):
+        if start > at:
+            found.append((at, start))
+        at = max(at, end)
+    if at < size:
+        found.append((at, size))
+    return found
+
+
+class Transfer:
+    """Fetches all parts of a source into a folder.
+
+    :param connections: how many at once; None: as many as measurably help.
+    :param patience: seconds without a single byte after which a part is given up for this run.
+    :param silence: seconds without a byte after which a connection is cut and made anew.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        folder: Path,
+        events: Events,
+        *,
+        connections: int | None = None,
+        cap: Cap | None = None,
+        window: Window | None = None,
+        patience: float = 600.0,
+        silence: float | None = None,
+        clock: Callable[[], datetime] = datetime.now,
+    ) -> None:
+        self._source = source
+        self._folder = folder
+        self._events = events
+        self._fixed = connections
+        self._allowed = connections or _FIRST_CONNECTIONS
+        self._cap = cap or Cap(None)
+        self._window = window
+        self._patience = patience
+        self._clock = clock
+        self._parts: list[Progress] = []
+        self._remote = Remote(silence or SILENCE)
+        self._work = asyncio.Event()
+        self._stop_asked = False
+        self._meter = Meter()
+        self._active = 0
+        self._group: asyncio.TaskGroup | None = None
+
+    @property
+    def fetched(self) -> int:
+        """Bytes that are there, those of earlier runs included."""
+        return sum(progress.have for progress in self._parts)
+
+    @property
+    def rate(self) -> float:
+        """Bytes per second now."""
+        return self._meter.rate
+
+    def stop(self) -> None:
+        """End as soon as possible; may be called from another thread."""
+        self._stop_asked = True
+
+    async def run(self) -> None:
+        """Fetch what is not there yet. Parts that cannot be had are told to the events; the others come.
+
+        :raises BackupError: what the events raise, or what stops everything.
+        """
+        async with self._remote:
+            try:
+                await self._plan()
+                async with asyncio.TaskGroup() as group:
+                    self._group = group
+                    count = self._fixed or MOST_CONNECTIONS
+                    workers = [group.create_task(self._worker(number)) for number in range(count)]
+                    tuner = group.create_task(self._tune())
+                    await asyncio.wait(workers)
+                    tuner.cancel()
+            except ExceptionGroup as errors:
+                raise _first(errors) from errors
+            finally:
+                self._save_all()
+
+    # plan
+
+    async def _plan(self) -> None:
+        """Learn what parts there are, their sizes and ETags; take up what an earlier run has fetched."""
+        first = self._load(self._source.part(0))
+        head: bytes
+        if first.ready:
+            with self._final(first).open("rb") as file:
+                head = file.read(HEAD)
+        else:
+            head = await self._look_or_absent(first, HEAD)
+        self._events.head(first.part, head)
+        self._parts = [first]
+        total = self._source.complete_list or self._marked_total(head)
+        if total is not None:
+            rest = [self._load(self._source.part(number)) for number in range(1, total)]
+            self._parts += rest
+            await self._look_all([progress for progress in rest if not progress.ready])
+        else:
+            await self._discover()
+        known = [progress.size or 0 for progress in self._parts]
+        self._events.planned(len(self._parts), sum(known))
+        self._check_room()
+        for progress in self._parts:
+            if progress.ready:
+                self._events.ready(progress.part, self._final(progress))
+
+    @staticmethod
+    def _marked_total(head: bytes) -> int | None:
+        """How many parts the first one says there are (backup_format 1.7)."""
+        marks = read_marks(head)
+        if marks.last is not None:
+            return marks.last + 1
+        return 1 if marks.size is not None else None
+
+    async def _discover(self) -> None:
+        """Without a mark the set ends where the next name is not there."""
+        while True:
+            progress = self._load(self._source.part(len(self._parts)))
+            if not progress.ready:
+                try:
+                    await self._look(progress, 1)
+                except (GoneError, DeniedError):
+                    return
+            self._parts.append(progress)
+
+    async def _look_all(self, parts: list[Progress]) -> None:
+        gate = asyncio.Semaphore(self._fixed or _FIRST_CONNECTIONS * 2)
+
+        async def one(progress: Progress) -> None:
+            async with gate:
+                try:
+                    await self._look_or_absent(progress, 1)
+                except AbsentError as error:
+                    self._give_up(progress, error)
+
+        await asyncio.gather(*(one(progress) for progress in parts))
+
+    async def _look_or_absent(self, progress: Progress, length: int) -> bytes:
+        part = progress.part
+        try:
+            return await self._look(progress, length)
+        except DeniedError as error:
+            raise self._denied(part, str(error)) from error
+        except GoneError as error:
+            raise self._gone(part, str(error)) from error
+
+    async def _look(self, progress: Progress, length: int) -> bytes:
+        """Ask what a part is; forget bytes of another object under the same name.
+
+        :raises DeniedError, GoneError: the server's last word.
+        :raises AbsentError: it cannot be reached.
+        """
+        part = progress.part
+        if part.url is None:
+            raise AbsentError(f"{part.name} is not in the list of parts", part=part.name)
+        failures, since = 0, time.monotonic()
+        while True:
+            await self._open_window()
+            try:
+                found, head = await self._remote.look(part.url, length)
+            except RetryError as error:
+                failures += 1
+                if time.monotonic() - since > self._patience:
+                    raise self._unreachable(part, str(error)) from error
+                await asyncio.sleep(error.after if error.after is not None else pause(failures))
+            else:
+                break
+        self._adopt(progress, found)
+        return head
+
+    def _adopt(self, progress: Progress, found: Object) -> None:
+        if progress.done and (progress.size, progress.etag) != (found.size, found.etag):
+            progress.forget()
+            self._events.repaired(
+                "is another object at the source than before; fetched anew", progress.part.name
+            )
+        progress.size, progress.etag, progress.ranges = found.size, found.etag, found.ranges
+
+    def _check_room(self) -> None:
+        needed = sum((progress.size or 0) - progress.have for progress in self._parts if not progress.ready)
+        figures = os.statvfs(self._folder)
+        if needed > figures.f_bavail * figures.f_frsize:
+            raise disk_full(self._folder, needed)
+
+    # files
+
+    def _final(self, progress: Progress) -> Path:
+        return self._folder / progress.part.name
+
+    def _partial(self, progress: Progress) -> Path:
+        return self._folder / f"{progress.part.name}.partial"
+
+    def _notes(self, progress: Progress) -> Path:
+        return self._folder / f"{progress.part.name}.json"
+
+    def _load(self, part: Part) -> Progress:
+        progress = Progress(part)
+        found = read_json(self._notes(progress))
+        if found is None:
+            return progress
+        progress.size, progress.etag, progress.ranges = found["size"], found["etag"], found["ranges"]
+        progress.seen = found["seen"]
+        final = self._final(progress)
+        if found["ready"]:
+            if final.is_file() and final.stat().st_size == progress.size:
+                progress.ready, progress.evidence = True, found["evidence"]
+                progress.sha256, progress.done = found["sha256"], [(0, progress.size or 0)]
+            return progress
+        if final.is_file():
+            # Stopped between the two steps that finish a part: take it up as one that is not checked yet.
+            final.rename(self._partial(progress))
+        if self._partial(progress).is_file():
+            progress.done = merged((start, end) for start, end in found["done"])
+        return progress
+
+    async def _save(self, progress: Progress) -> None:
+        """Bytes to the disk first, then the note that says so."""
+        async with progress.lock:
+            progress.unsaved = 0
+            progress.done = merged(progress.done)
+            await asyncio.to_thread(self._settle, progress, progress.as_json())
+
+    def _settle(self, progress: Progress, snapshot: dict[str, Any]) -> None:
+        with room_for(self._folder):
+            if progress.descriptor is not None:
+                os.fdatasync(progress.descriptor)
+            write_json(self._notes(progress), snapshot)
+
+    def _save_all(self) -> None:
+        for progress in self._parts:
+            if progress.descriptor is not None:
+                if not progress.ready:
+                    with contextlib.suppress(AbsentError):
+                        self._settle(progress, progress.as_json())
+                os.close(progress.descriptor)
+                progress.descriptor = None
+
+    def _open(self, progress: Progress) -> int:
+        if progress.descriptor is None:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            progress.descriptor = os.open(self._partial(progress), flags, 0o600)
+        return progress.descriptor
+
+    # workers
+
+    def _next(self) -> tuple[Progress, Segment] | None:
+        """The first piece that nobody fetches yet, in archive order."""
+        for progress in self._parts:
+            if progress.ready or progress.checking or progress.given_up or progress.whole_stream:
+                continue
+            if not progress.planned:
+                self._cut(progress)
+            if progress.todo:
+                return progress, progress.todo.popleft()
+        return None
+
+    def _cut(self, progress: Progress) -> None:
+        progress.planned = True
+        progress.todo.clear()
+        if progress.size is None or not progress.ranges:
+            progress.todo.append(Segment(0, progress.size or 0))
+            return
+        rate = self._meter.rate / max(1, self._active)
+        length = int(min(_LARGEST, max(_SMALLEST, rate * _SEGMENT_SECONDS)))
+        for start, end in gaps(progress.done, progress.size):
+            for at in range(start, end, length):
+                progress.todo.append(Segment(at, min(at + length, end)))
+
+    def _unfinished(self) -> bool:
+        return not self._stop_asked and any(
+            not (progress.ready or progress.given_up) for progress in self._parts
+        )
+
+    async def _worker(self, number: int) -> None:
+        while self._unfinished():
+            found = self._next() if number < self._allowed else None
+            if found is None:
+                self._check_idle()
+                self._work.clear()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._work.wait(), 0.5)
+                continue
+            progress, segment = found
+            self._active += 1
+            progress.running.append(segment)
+            try:
+                await self._segment(progress, segment)
+            except _WriteError as error:
+                raise write_failure(self._folder, error.error) from error
+            except BackupError as error:
+                self._give_up(progress, error)
+            finally:
+                self._active -= 1
+                progress.running.remove(segment)
+                self._work.set()
+            self._check_if_complete(progress)
+        self._work.set()
+
+    def _check_idle(self) -> None:
+        """Parts of which an earlier run had fetched the last byte, but that were not checked."""
+        for progress in self._parts:
+            if progress.planned:
+                self._check_if_complete(progress)
+
+    async def _segment(self, progress: Progress, segment: Segment) -> None:
+        """Fetch one piece, however often it takes.
+
+        :raises BackupError: this part is not to be had in this run.
+        """
+        failures, refusals, last_byte = 0, 0, time.monotonic()
+        generation = progress.generation
+        while not (progress.given_up or self._stop_asked) and progress.generation == generation:
+            await self._open_window()
+            before = self._meter.total
+            why, after = "the answer ended early", None
+            try:
+                if await self._request(progress, segment):
+                    return
+            except RetryError as error:
+                why, after = str(error), error.after
+            except ChangedError:
+                if progress.generation == generation:
+                    await self._changed(progress)
+                return
+            except DeniedError as error:
+                refusals += 1
+                if refusals > 1:
+                    raise self._denied(progress.part, str(error)) from error
+            except GoneError as error:
+                raise self._gone(progress.part, str(error)) from error
+            if self._meter.total > before:
+                failures, last_byte = 0, time.monotonic()
+            failures += 1
+            if time.monotonic() - last_byte > self._patience:
+                raise self._unreachable(progress.part, why)
+            await asyncio.sleep(after if after is not None else pause(failures))
+
+    async def _request(self, progress: Progress, segment: Segment) -> bool:
+        """One request for the rest of a piece. Returns whether the piece is complete."""
+        url = progress.part.url or ""
+        wanted = segment.end if progress.size is not None else None
+        async with self._remote.request(url, segment.at, wanted, progress.etag) as response:
+            if response.status == UNSATISFIABLE:
+                raise ChangedError
+            if response.status == PARTIAL:
+                span = content_range(response)
+                if span is None or span[0] != segment.at:
+                    raise RetryError("the server answered with another range than the one asked for")
+                if span[2] != progress.size or self._other_etag(progress, response):
+                    raise ChangedError
+                await self._receive(progress, segment, response)
+                return segment.at >= segment.end
+            if response.status == OK:
+                if self._other_etag(progress, response) or response.content_length not in (
+                    None,
+                    progress.size,
+                ):
+                    raise ChangedError
+                return await self._receive_all(progress, response)
+        return False
+
+    @staticmethod
+    def _other_etag(progress: Progress, response: aiohttp.ClientResponse) -> bool:
+        etag = strong_etag(response.headers)
+        return etag is not None and progress.etag is not None and etag != progress.etag
+
+    async def _receive(self, progress: Progress, segment: Segment, response: aiohttp.ClientResponse) -> None:
+        generation = progress.generation
+        async for data in response.content.iter_chunked(_PIECE):
+            piece = data[: segment.end - segment.at]
+            self._write(progress, piece, segment.at)
+            segment.at += len(piece)
+            await self._took(progress, len(piece))
+            if segment.at >= segment.end or self._stopped(progress, generation):
+                response.close()
+                return
+
+    async def _receive_all(self, progress: Progress, response: aiohttp.ClientResponse) -> bool:
+        """The server sends the whole object whatever was asked for: take it as one stream."""
+        progress.whole_stream = True
+        progress.todo.clear()
+        generation = progress.generation
+        at = 0
+        async for piece in response.content.iter_chunked(_PIECE):
+            self._write(progress, piece, at)
+            at += len(piece)
+            await self._took(progress, len(piece))
+            if self._stopped(progress, generation):
+                response.close()
+                return False
+        if progress.size is None:
+            os.ftruncate(self._open(progress), at)
+            progress.size = at
+        return at >= progress.size
+
+    def _write(self, progress: Progress, piece: bytes, at: int) -> None:
+        descriptor = self._open(progress)
+        view = memoryview(piece)
+        start = at
+        while view:
+            try:
+                count = os.pwrite(descriptor, view, at)
+            except OSError as error:
+                raise _WriteError(error) from error
+            view, at = view[count:], at + count
+        progress.done.append((start, at))
+
+    async def _took(self, progress: Progress, count: int) -> None:
+        self._meter.add(count)
+        progress.unsaved += count
+        if progress.unsaved >= _SAVE_EVERY and not progress.lock.locked():
+            await self._save(progress)
+        await self._cap.spend(count)
+
+    def _stopped(self, progress: Progress, generation: int) -> bool:
+        closed = self._window is not None and self._window.opens_in(self._clock()) > 0
+        old = progress.given_up or progress.generation != generation
+        return old or closed or self._stop_asked
+
+    async def _open_window(self) -> None:
+        """Wait until the time window is open."""
+        waited = False
+        while self._window is not None:
+            seconds = self._window.opens_in(self._clock())
+            if seconds <= 0:
+                break
+            waited = True
+            self._events.waiting(seconds)
+            await asyncio.sleep(min(seconds, 15.0))
+        if waited:
+            self._events.waiting(0)
+
+    async def _changed(self, progress: Progress) -> None:
+        """The object is another one than was begun: begin this part anew."""
+        if progress.changes >= _CHANGES:
+            raise AbsentError(
+                f"{progress.part.name} keeps changing at the source",
+                part=progress.part.name,
+                advice="wait until the source has written it, then start the same command again",
+            )
+        progress.changes += 1
+        self._begin_anew(progress)
+        self._events.repaired("changed at the source while it was fetched; begun anew", progress.part.name)
+        await self._look_or_absent(progress, 1)
+
+    def _begin_anew(self, progress: Progress) -> None:
+        progress.forget()
+        os.ftruncate(self._open(progress), 0)
+
+    async def _tune(self) -> None:
+        """Add connections while that measurably helps, then keep the number."""
+        if self._fixed is not None:
+            return
+        best = 0.0
+        while self._allowed < MOST_CONNECTIONS:
+            before = self._meter.total
+            await asyncio.sleep(_MEASURE)
+            rate = (self._meter.total - before) / _MEASURE
+            if rate < best * _GAIN:
+                self._allowed = max(1, self._allowed // 2)
+                return
+            best = rate
+            self._allowed = min(MOST_CONNECTIONS, self._allowed * 2)
+            self._work.set()
+
+    # completion
+
+    def _check_if_complete(self, progress: Progress) -> None:
+        if progress.ready or progress.checking or progress.given_up or progress.size is None:
+            return
+        if progress.todo or progress.running or gaps(progress.done, progress.size):
+            if not progress.running and not progress.todo and progress.planned:
+                progress.planned = progress.whole_stream = False
+            return
+        if self._group is not None:
+            progress.checking = True
+            self._group.create_task(self._judge(progress))
+
+    async def _judge(self, progress: Progress) -> None:
+        """All bytes of a part are there: check it, then believe it, fetch it again, or give it up."""
+        try:
+            descriptor = self._open(progress)
+            await self._save(progress)
+            finding = await asyncio.to_thread(
+                check, self._partial(progress), progress.part.name, progress.size, progress.etag
+            )
+            progress.fetches += 1
+            trouble = self._trouble(progress, finding)
+            if trouble is None:
+                progress.evidence, progress.sha256, progress.ready = finding.evidence, finding.sha256, True
+                progress.descriptor = None
+                os.close(descriptor)
+                await asyncio.to_thread(self._finish, progress)
+                self._events.ready(progress.part, self._final(progress))
+                return
+            self._begin_anew(progress)
+            if isinstance(trouble, BackupError):
+                await self._save(progress)
+                self._give_up(progress, trouble)
+            else:
+                self._events.repaired(trouble, progress.part.name)
+        finally:
+            progress.checking = False
+            self._work.set()
+
+    def _finish(self, progress: Progress) -> None:
+        with room_for(self._folder):
+            self._partial(progress).rename(self._final(progress))
+            sync_folder(self._folder)
+            write_json(self._notes(progress), progress.as_json())
+
+    def _trouble(self, progress: Progress, finding: Finding) -> BackupError | str | None:
+        """None: the part is good. Text: fetch it again, for this reason. An error: give it up."""
+        name = progress.part.name
+        twice = finding.sha256 in progress.seen
+        if finding.error is None:
+            if finding.etag_equal is False and finding.evidence == "structure" and not twice:
+                progress.seen.append(finding.sha256)
+                return "differs from the server's ETag; fetched again to compare"
+            return None
+        error = finding.error
+        progress.seen.append(finding.sha256)
+        count = progress.fetches
+        if finding.etag_equal or twice:
+            proof = (
+                "our copy equals the server's ETag"
+                if finding.etag_equal
+                else f"{count} fetches gave the same bytes"
+            )
+            return DamagedError(
+                f"{name} is damaged at the source",
+                part=name,
+                offset=error.offset,
+                cause=f"{error.cause}; {proof}",
+                advice="fetching it again cannot help: ask for this part, or for a new backup",
+                kept="all other parts are kept; give a source with a sound part and the restore goes on",
+            )
+        if count >= _FETCHES:
+            return DamagedError(
+                f"{name} arrives damaged",
+                part=name,
+                offset=error.offset,
+                cause=f"{count} of {count} fetches were damaged, each in another way; last: {error.cause}",
+                advice="something on the network path alters data: try from another network",
+                kept="all other parts are kept; start the same command again",
+            )
+        return f"arrived damaged ({error.cause}); fetched again"
+
+    def _give_up(self, progress: Progress, error: BackupError) -> None:
+        progress.given_up = True
+        progress.todo.clear()
+        self._events.failed(progress.part, error)
+
+    def _kept(self) -> str:
+        ready = sum(progress.ready for progress in self._parts)
+        return f"nothing is lost: {ready} of {len(self._parts)} parts are done, the rest goes on from there"
+
+    def _denied(self, part: Part, why: str) -> AbsentError:
+        return AbsentError(
+            f"the source refuses {part.name}",
+            part=part.name,
+            cause=f"{why}: the link has expired or is not allowed to read this part",
+            advice="get a fresh link and start the same command with it as SOURCE",
+            kept=self._kept(),
+        )
+
+    def _gone(self, part: Part, why: str) -> AbsentError:
+        return AbsentError(
+            f"{part.name} is not at the source",
+            part=part.name,
+            cause=why,
+            advice="check the source's list of parts, or ask for this part again",
+            kept=self._kept(),
+        )
+
+    def _unreachable(self, part: Part, why: str) -> AbsentError:
+        return AbsentError(
+            f"{part.name} cannot be fetched",
+            part=part.name,
+            cause=f"{why}, for {self._patience:.0f} s without a byte",
+            advice="when the source can be reached again, start the same command",
+            kept=self._kept(),
+        )

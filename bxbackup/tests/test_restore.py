@@ -1,0 +1,342 @@
+"""A restore over HTTP: undisturbed, disturbed in each way a line and a server can, stopped, gone on with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from backup_samples import ALL, M1, M2, Outcome, Run, Sample, tree
+from fake_database import FakeDatabase
+from faulty_server import Answer, FaultyServer, Request
+
+Options = Callable[[Sample], list[str]]
+Restore = Callable[..., Outcome]
+
+
+@pytest.fixture
+def restored(run: Run, fake_database: FakeDatabase, cloud: FaultyServer, tmp_path: Path) -> Restore:
+    """Restore sample M1 from the cloud."""
+
+    def call(source: object = None, *more: object) -> Outcome:
+        return run(
+            "restore",
+            source or cloud.url(M1.names[0]),
+            *("--to", tmp_path / "out", "--database", "portal_box", "--state", tmp_path / "state"),
+            *more,
+        )
+
+    return call
+
+
+def on(name: str, answer: Answer, *, first: int = 0, last: int = 10**9) -> Callable[[Request], Answer | None]:
+    """The answer to some requests for one name; `first` and `last` count from 0."""
+    return lambda seen: answer if seen.name == name and first <= seen.count <= last else None
+
+
+def status_of(tmp_path: Path) -> dict[str, object]:
+    loaded: dict[str, object] = json.loads((tmp_path / "state" / "status.json").read_text())
+    return loaded
+
+
+def assert_complete(tmp_path: Path, fake_database: FakeDatabase, sample: Sample = M1) -> None:
+    assert tree(tmp_path / "out") == sample.expected(dump=False)
+    hashes = {file["path"].rsplit("/")[-1]: file["sha256"] for file in sample.manifest["files"]}
+    assert fake_database.loaded
+    assert all(hashes[name] == digest for name, digest in fake_database.loaded.items())
+    status = status_of(tmp_path)
+    assert (status["state"], status["exit"]) == ("done", 0)
+    assert (tmp_path / "state" / "baseline.json").exists()
+
+
+def test_an_undisturbed_restore_fetches_each_byte_once(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    outcome = restored()
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database)
+    size = sum(part["size"] for part in M1.manifest["parts"])
+    assert size <= cloud.sent <= size * 1.3
+    status = status_of(tmp_path)
+    assert status["parts"] == {"total": 5, "fetched": 5, "verified": 5, "unpacked": 5}
+    assert status["bytes"] == {"total": size, "fetched": size}
+    assert status["repairs"] == []
+
+
+@pytest.mark.parametrize("sample", ALL, ids=lambda sample: sample.name)
+def test_every_sample_restores_from_a_path(
+    restored: Restore, password_options: Options, fake_database: FakeDatabase, sample: Sample, tmp_path: Path
+) -> None:
+    outcome = restored(sample.first, *password_options(sample))
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database, sample)
+    assert not (tmp_path / "state" / "parts" / sample.names[0]).exists()
+
+
+def test_a_second_start_does_nothing_and_says_so(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    assert restored().code == 0
+    asked = len(cloud.requests)
+    outcome = restored()
+    assert outcome.code == 0
+    assert len(cloud.requests) == asked
+    assert_complete(tmp_path, fake_database)
+
+
+def test_a_wrong_password_stops_before_the_second_request(
+    run: Run, fake_database: FakeDatabase, tmp_path: Path, cloud: FaultyServer
+) -> None:
+    shutil.rmtree(cloud.folder)
+    shutil.copytree(M2.folder, cloud.folder)
+    wrong = tmp_path / "wrong"
+    wrong.write_text("hunter2\n")
+    outcome = run(
+        "restore",
+        cloud.url(M2.names[0]),
+        *("--to", tmp_path / "out", "--database", "d", "--state", tmp_path / "state"),
+        *("--password-file", wrong),
+    )
+    assert outcome.code == 5
+    assert len(cloud.requests) == 1
+    assert "hunter2" not in outcome.err + json.dumps(status_of(tmp_path))
+
+
+def flipped(data: bytes) -> bytes:
+    changed = bytearray(data)
+    changed[len(changed) // 2] ^= 4
+    return bytes(changed)
+
+
+def test_a_part_damaged_on_the_way_is_fetched_again_alone(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    name = M1.names[2]
+    data = (cloud.folder / name).read_bytes()
+    etag = cloud.etag(data)
+    cloud.rules.append(on(name, Answer(body=flipped(data), etag=etag), first=1, last=1))
+    outcome = restored()
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database)
+    assert [repair["part"] for repair in status_of(tmp_path)["repairs"]] == [name]  # type: ignore[attr-defined]
+    assert [cloud.count(other) for other in M1.names] == [2, 2, 3, 2, 2]
+
+
+def test_a_part_damaged_at_the_source_is_not_fetched_a_third_time(
+    restored: Restore, cloud: FaultyServer, tmp_path: Path, fake_database: FakeDatabase
+) -> None:
+    name = M1.names[3]
+    good = (cloud.folder / name).read_bytes()
+    (cloud.folder / name).write_bytes(flipped(good))
+    outcome = restored()
+    assert outcome.code == 3
+    assert name in outcome.err
+    assert "at the source" in outcome.err
+    assert cloud.count(name) == 2
+    status = status_of(tmp_path)
+    assert status["parts"] == {"total": 5, "fetched": 4, "verified": 4, "unpacked": 3}
+    (cloud.folder / name).write_bytes(good)
+    before = {other: cloud.count(other) for other in M1.names}
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+    assert [cloud.count(other) - before[other] for other in M1.names] == [0, 0, 0, 2, 0]
+
+
+def test_without_an_etag_two_equal_fetches_prove_the_source_damaged(
+    restored: Restore, cloud: FaultyServer
+) -> None:
+    name = M1.names[1]
+    body = flipped((cloud.folder / name).read_bytes())
+    cloud.rules.append(on(name, Answer(body=body, etag=None)))
+    outcome = restored()
+    assert outcome.code == 3
+    assert "at the source" in outcome.err
+    assert cloud.count(name) == 3
+
+
+def test_a_line_that_alters_every_fetch_is_named_as_such(restored: Restore, cloud: FaultyServer) -> None:
+    name = M1.names[1]
+    data = (cloud.folder / name).read_bytes()
+    etag = cloud.etag(data)
+
+    def rule(seen: Request) -> Answer | None:
+        if seen.name != name or not seen.count:
+            return None
+        changed = bytearray(data)
+        changed[-seen.count * 100] ^= 1
+        return Answer(body=bytes(changed), etag=etag)
+
+    cloud.rules.append(rule)
+    outcome = restored()
+    assert outcome.code == 3
+    assert "network path" in outcome.err
+    assert cloud.count(name) == 4
+
+
+def error_body() -> bytes:
+    return b"<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Answer(status=500),
+        Answer(status=503, headers={"Retry-After": "0"}),
+        Answer(status=429),
+        Answer(cut=5000),
+        Answer(cut=0),
+        Answer(ranges=False),
+        Answer(headers={"Content-Length": "999999"}),
+        Answer(status=416),
+    ],
+    ids=["500", "503", "429", "cut", "reset", "range ignored", "wrong length", "416"],
+)
+@pytest.mark.parametrize("number", [0, 2])
+def test_a_passing_fault_costs_nothing_but_time(
+    restored: Restore,
+    cloud: FaultyServer,
+    fake_database: FakeDatabase,
+    tmp_path: Path,
+    answer: Answer,
+    number: int,
+) -> None:
+    cloud.rules.append(on(M1.names[number], answer, last=1))
+    outcome = restored()
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database)
+
+
+def test_a_server_without_ranges_and_lengths_will_do(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    cloud.rules.append(lambda seen: Answer(ranges=False, etag=None))
+    outcome = restored()
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database)
+
+
+def test_an_object_that_changes_midway_is_begun_anew(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    name = M1.names[3]
+    old = bytes(len((cloud.folder / name).read_bytes()))
+    cloud.rules.append(on(name, Answer(body=old, etag="old"), last=0))
+    outcome = restored()
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database)
+    assert "changed at the source" in str(status_of(tmp_path)["repairs"])
+
+
+def test_a_missing_part_is_absent_and_the_others_are_kept(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    name = M1.names[2]
+    data = (cloud.folder / name).read_bytes()
+    (cloud.folder / name).unlink()
+    outcome = restored()
+    assert outcome.code == 4
+    assert name in outcome.err
+    assert status_of(tmp_path)["parts"] == {"total": 5, "fetched": 4, "verified": 4, "unpacked": 2}
+    (cloud.folder / name).write_bytes(data)
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
+def test_damaged_wins_over_absent(restored: Restore, cloud: FaultyServer) -> None:
+    (cloud.folder / M1.names[4]).unlink()
+    path = cloud.folder / M1.names[3]
+    path.write_bytes(flipped(path.read_bytes()))
+    assert restored().code == 3
+
+
+def test_an_expired_link_stops_cleanly_and_a_new_one_goes_on(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    def rule(seen: Request) -> Answer | None:
+        if "key=old" in seen.query and seen.name in M1.names[2:] and seen.count:
+            return Answer(status=403)
+        return None if "key=" in seen.query else Answer(status=403)
+
+    cloud.rules.append(rule)
+    outcome = restored(cloud.url(M1.names[0], "key=old&secret=canary"))
+    assert outcome.code == 4
+    assert "fresh link" in outcome.err
+    links = tmp_path / "links"
+    links.write_text("\n".join(cloud.url(name, "key=new&secret=canary") for name in reversed(M1.names)))
+    before = {name: cloud.count(name) for name in M1.names}
+    outcome = restored(f"@{links}")
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database)
+    assert [cloud.count(name) - before[name] for name in M1.names[:2]] == [0, 0]
+    for path in (tmp_path / "state").rglob("*"):
+        if path.is_file():
+            assert b"canary" not in path.read_bytes(), path
+    assert "canary" not in outcome.out + outcome.err
+
+
+def test_an_error_text_in_place_of_a_part_is_quoted(restored: Restore, cloud: FaultyServer) -> None:
+    (cloud.folder / M1.names[2]).write_bytes(error_body())
+    outcome = restored()
+    assert outcome.code == 3
+    assert "SlowDown" in outcome.err
+
+
+def test_a_redirect_is_followed(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    shutil.copytree(cloud.folder, cloud.folder / "other")
+    cloud.rules.append(
+        lambda seen: None if "/" in seen.name else Answer(redirect=cloud.url(f"other/{seen.name}"))
+    )
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
+def test_a_source_that_cannot_be_reached_is_absent(restored: Restore) -> None:
+    outcome = restored("http://127.0.0.1:9/backup.tar.gz?secret=canary", "--patience", "0.2")
+    assert outcome.code == 4
+    assert "canary" not in outcome.err
+
+
+def test_json_prints_the_final_status(restored: Restore, tmp_path: Path) -> None:
+    outcome = restored(None, "--json")
+    assert outcome.code == 0
+    assert outcome.json == status_of(tmp_path)
+
+
+def test_status_tells_of_a_finished_restore(restored: Restore, run: Run, tmp_path: Path) -> None:
+    assert run("status", "--state", tmp_path / "state").code == 2
+    restored()
+    assert run("status", "--state", tmp_path / "state", "--json").json["state"] == "done"
+    assert "67 files" not in run("status", "--state", tmp_path / "state").err
+
+
+def test_folders_that_are_not_ours_are_refused_before_the_first_byte(
+    restored: Restore, cloud: FaultyServer, tmp_path: Path
+) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine").write_text("keep")
+    assert restored().code == 6
+    assert cloud.requests == []
+    assert not (tmp_path / "state").exists()
+    (tmp_path / "out" / "mine").unlink()
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "mine").write_text("keep")
+    assert restored().code == 6
+    assert cloud.requests == []
+
+
+def test_a_state_folder_of_another_backup_is_refused(restored: Restore, tmp_path: Path) -> None:
+    assert restored().code == 0
+    assert restored(M2.first).code == 6
+
+
+def test_a_state_folder_below_the_target_is_refused(
+    run: Run, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    outcome = run("restore", M1.first, "--to", out, "--database", "d", "--state", out / "state")
+    assert outcome.code == 6
+    assert not out.exists() or not any(out.iterdir())
