@@ -91,6 +91,10 @@ class DatabaseServer:
         finally:
             connection.close()
 
+    def globals(self) -> dict[str, str]:
+        """The server's settings."""
+        return {str(name): str(value) for name, value in self.rows("SHOW GLOBAL VARIABLES")}
+
     def tables(self, database: str) -> set[str]:
         """Names of the tables and views in a database."""
         return {

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import traceback
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from backup_samples import ALL, Sample
-from loading import Loading
+from backup_samples import ALL, M1, Sample
+from database_server import DatabaseServer
+from loading import FINISHED, Loading, write_dump
+
+import bxbackup.load
+from bxbackup.errors import DamagedError, DatabaseError, RefusedError, UsageError
+from bxbackup.load import check_target
+from bxbackup.server import read_account
+from bxbackup.target import Target
 
 
 @pytest.mark.parametrize("sample", ALL, ids=lambda sample: sample.name)
@@ -21,3 +33,436 @@ def test_every_table_of_a_sample_equals_its_manifest(
     assert (last.loaded, last.rows, last.bytes) == (58, 4301, last.total_bytes)
     assert "b_sample_types.F_BIT16" in result.damaged_columns
     assert "b_sample_types.F_DOUBLE" not in result.damaged_columns
+
+
+LEADS = (
+    b"DROP TABLE IF EXISTS `b_lead`",
+    b"CREATE TABLE `b_lead` (\n  `ID` int(11) NOT NULL AUTO_INCREMENT,\n  `NAME` varchar(50) DEFAULT NULL,\n"
+    b"  `PASSWORD` varchar(50) DEFAULT NULL,\n  `NOTE` text DEFAULT NULL,\n  PRIMARY KEY (`ID`),\n"
+    b"  UNIQUE KEY `ux_name` (`NAME`),\n  KEY `ix_note` (`NOTE`(20)),\n  FULLTEXT KEY `ft_note` (`NOTE`)\n"
+    b") ENGINE=InnoDB AUTO_INCREMENT=100 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci",
+)
+ROWS = b"INSERT INTO `b_lead` VALUES\n(1, 'Anna', 'canary-1', 'x'),\n(2, 'Boris', 'canary-2', NULL)"
+
+
+def test_a_finished_load_is_not_done_again(tmp_path: Path, loading: Loading) -> None:
+    folder = write_dump(tmp_path / "dump", *LEADS, ROWS)
+    first = loading.load(folder)
+    loading.rows("UPDATE b_lead SET NAME = 'changed by the portal' WHERE ID = 1")
+    again = loading.load(folder)
+    assert again == replace(first, resumed=True)
+    assert loading.rows("SELECT NAME FROM b_lead WHERE ID = 1") == [("changed by the portal",)]
+    assert loading.tables == {"b_lead"}
+
+
+def test_a_database_dropped_by_its_owner_is_made_again(tmp_path: Path, loading: Loading) -> None:
+    folder = write_dump(tmp_path / "dump", *LEADS, ROWS)
+    loading.load(folder)
+    loading.server.rows(f"DROP DATABASE {loading.database}")
+    assert loading.load(folder).resumed is False
+    assert loading.rows("SELECT COUNT(*) FROM b_lead") == [(2,)]
+
+
+@pytest.mark.parametrize("cut", [1, 17, 40, 200])
+def test_a_dump_cut_short_touches_nothing(cut: int, tmp_path: Path, loading: Loading) -> None:
+    folder = write_dump(tmp_path / "dump", *LEADS, ROWS)
+    dump = folder / "portal.sql"
+    dump.write_bytes(dump.read_bytes()[: -len(FINISHED) - cut + 1])
+    with pytest.raises(DamagedError, match="cut short") as stopped:
+        loading.load(folder)
+    assert stopped.value.exit_code == 3
+    assert "portal.sql" in stopped.value.what
+    assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
+
+
+def test_a_dump_with_a_trigger_is_refused_whole(tmp_path: Path, loading: Loading) -> None:
+    trigger = b"CREATE TRIGGER `x` BEFORE INSERT ON `b_lead` FOR EACH ROW SET @a = 1"
+    with pytest.raises(RefusedError) as stopped:
+        loading.load(write_dump(tmp_path / "dump", *LEADS, ROWS, trigger))
+    assert "CREATE TRIGGER" in str(stopped.value.cause)
+    assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
+
+
+def test_a_foreign_database_is_refused_and_untouched(tmp_path: Path, loading: Loading) -> None:
+    loading.server.rows(f"CREATE DATABASE {loading.database} CHARACTER SET cp1251")
+    loading.rows("CREATE TABLE b_lead (a INT) AS SELECT 5 AS a")
+    for attempt in (
+        lambda: check_target(loading.database, loading.server.defaults_file, loading.state),
+        lambda: loading.load(write_dump(tmp_path / "dump", *LEADS, ROWS)),
+    ):
+        with pytest.raises(RefusedError) as stopped:
+            attempt()
+        assert stopped.value.exit_code == 6
+    assert loading.tables == {"b_lead"}
+    assert loading.rows("SELECT * FROM b_lead") == [(5,)]
+    assert loading.rows("SELECT @@character_set_database") == [("cp1251",)]
+    assert not loading.state.exists()
+
+
+def test_a_database_of_another_state_folder_is_foreign(tmp_path: Path, loading: Loading) -> None:
+    folder = write_dump(tmp_path / "dump", *LEADS, ROWS)
+    loading.load(folder)
+    other = replace(loading, state=tmp_path / "other-state")
+    with pytest.raises(RefusedError, match="was not made by this state folder"):
+        other.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"collation": "utf8mb4_bin"}, "collation None, not utf8mb4_bin"),
+        ({"time_zone": "+03:00"}, r"time zone \+00:00, not \+03:00"),
+    ],
+)
+def test_a_load_goes_on_as_it_was_begun(
+    options: dict[str, str], said: str, tmp_path: Path, loading: Loading
+) -> None:
+    folder = write_dump(tmp_path / "dump", *LEADS, ROWS)
+    loading.load(folder)
+    with pytest.raises(RefusedError, match=said):
+        loading.load(folder, **options)  # type: ignore[arg-type]
+
+
+def test_another_dump_does_not_go_on_with_a_load(tmp_path: Path, loading: Loading) -> None:
+    loading.load(write_dump(tmp_path / "dump", *LEADS, ROWS))
+    with pytest.raises(RefusedError, match="another dump"):
+        loading.load(write_dump(tmp_path / "other", *LEADS))
+
+
+def test_targets_are_told_apart(tmp_path: Path, loading: Loading) -> None:
+    def look() -> Target:
+        return check_target(loading.database, loading.server.defaults_file, loading.state)
+
+    assert look() is Target.ABSENT
+    loading.server.rows(f"CREATE DATABASE {loading.database}")
+    assert look() is Target.EMPTY
+    loading.load(write_dump(tmp_path / "dump", *LEADS))
+    assert look() is Target.OURS
+
+
+@pytest.mark.parametrize("name", ["", "a/b", "a.b", " a", "x" * 65])
+def test_impossible_names_are_a_usage_error(name: str, server: DatabaseServer, tmp_path: Path) -> None:
+    with pytest.raises(UsageError):
+        check_target(name, server.defaults_file, tmp_path)
+
+
+def test_the_servers_own_databases_are_refused(server: DatabaseServer, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError):
+        check_target("MySQL", server.defaults_file, tmp_path)
+
+
+def test_late_keys_give_the_same_table(
+    tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    children = (
+        b"CREATE TABLE `b_child` (\n  `A` int(11) NOT NULL,\n  `N` int(11) NOT NULL AUTO_INCREMENT,\n"
+        b"  `LEAD` int(11) DEFAULT NULL,\n  `T` text DEFAULT NULL,\n  PRIMARY KEY (`A`),\n"
+        b"  UNIQUE KEY `u` (`N`),\n  KEY `ix_lead` (`LEAD`),\n"
+        b"  FULLTEXT KEY `f1` (`T`),\n  FULLTEXT KEY `f2` (`T`),\n"
+        b"  CONSTRAINT `fk_lead` FOREIGN KEY (`LEAD`) REFERENCES `b_lead` (`ID`)\n"
+        b") ENGINE=InnoDB AUTO_INCREMENT=9 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_ci",
+        b"INSERT INTO `b_child` VALUES\n(1, 5, 1, 'x'),\n(2, 0, NULL, 'y')",
+    )
+    folder = write_dump(tmp_path / "dump", *children, *LEADS, ROWS)
+
+    def load() -> list[object]:
+        loading.load(folder)
+        created = [loading.rows(f"SHOW CREATE TABLE {name}")[0][1] for name in ("b_lead", "b_child")]
+        rows = [loading.rows(f"SELECT * FROM {name}") for name in ("b_lead", "b_child")]
+        loading.server.rows(f"DROP DATABASE {loading.database}")
+        return [*created, *rows]
+
+    inline = load()
+    monkeypatch.setattr(bxbackup.load, "LATE_KEYS_FROM", 0)
+    assert load() == inline
+    assert "FULLTEXT KEY `ft_note`" in str(inline[0])
+    assert "CONSTRAINT `fk_lead`" in str(inline[1])
+    assert inline[3] == [(1, 5, 1, "x"), (2, 0, None, "y")]
+
+
+def test_settings_of_the_server_neither_matter_nor_change(
+    sample_dumps: dict[str, Path], loading: Loading
+) -> None:
+    server = loading.server
+    before = server.globals()
+    hard = (
+        "STRICT_ALL_TABLES,ANSI_QUOTES,NO_BACKSLASH_ESCAPES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ONLY_FULL_GROUP_BY"
+    )
+    server.rows(f"SET GLOBAL sql_mode = '{hard}', GLOBAL time_zone = '-07:00', GLOBAL autocommit = 0")
+    try:
+        changed = server.globals()
+        loading.load(sample_dumps["M1"])
+        assert server.wrong_tables(loading.database, M1.manifest) == {}
+        moving = {"gtid_binlog_pos", "gtid_current_pos", "innodb_buffer_pool_load_incremental"}
+        after = server.globals()
+        assert {name for name in after if after[name] != changed[name]} <= moving
+    finally:
+        for name in ("sql_mode", "time_zone", "autocommit"):
+            server.rows(f"SET GLOBAL {name} = '{before[name]}'")
+
+
+def test_rows_are_sent_in_pieces_where_the_server_takes_less(tmp_path: Path, loading: Loading) -> None:
+    rows = b",\n".join(b"(%d, 'n%d', '', '%s')" % (number, number, b"),(" * 9000) for number in range(1, 60))
+    folder = write_dump(tmp_path / "dump", *LEADS, b"INSERT INTO `b_lead` VALUES\n" + rows)
+    with small_packets(loading.server):
+        assert loading.load(folder).rows == 59
+    assert loading.rows("SELECT COUNT(*), SUM(LENGTH(NOTE)) FROM b_lead") == [(59, 59 * 27000)]
+
+
+def test_a_row_that_no_packet_holds_names_the_setting(tmp_path: Path, loading: Loading) -> None:
+    wide = b"INSERT INTO `b_lead` VALUES\n(1, 'a', '', ''),\n(2, 'b', '', '" + b"x" * 1_200_000 + b"')"
+    folder = write_dump(tmp_path / "dump", *LEADS, wide)
+    with small_packets(loading.server):
+        with pytest.raises(DatabaseError, match="b_lead") as stopped:
+            loading.load(folder)
+        assert stopped.value.exit_code == 7
+        assert "max_allowed_packet to at least 2M" in str(stopped.value.advice)
+        assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
+    assert loading.load(folder).rows == 2
+
+
+@contextlib.contextmanager
+def small_packets(server: DatabaseServer) -> Iterator[None]:
+    """1 MiB a packet."""
+    ((before,),) = server.rows("SELECT @@GLOBAL.max_allowed_packet")
+    server.rows("SET GLOBAL max_allowed_packet = 1048576")
+    try:
+        yield
+    finally:
+        server.rows(f"SET GLOBAL max_allowed_packet = {before}")
+
+
+@pytest.fixture(params=[0, 1 << 20], ids=["late keys", "early keys"])
+def keys(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys made after the rows, or before."""
+    monkeypatch.setattr(bxbackup.load, "LATE_KEYS_FROM", request.param)
+
+
+TWICE = (
+    b"INSERT INTO `b_lead` VALUES\n(2, 'Boris', 'canary-2', NULL),\n"
+    b"(3, 'Vera', '', 'y'),\n(3, 'Vera', '', 'y')"
+)
+
+
+@pytest.mark.usefixtures("keys")
+def test_identical_rows_are_loaded_once(tmp_path: Path, loading: Loading) -> None:
+    result = loading.load(write_dump(tmp_path / "dump", *LEADS, ROWS, TWICE))
+    assert (result.rows, result.duplicates) == (3, 2)
+    assert loading.rows("SELECT ID, NAME, NOTE FROM b_lead ORDER BY ID") == [
+        (1, "Anna", "x"),
+        (2, "Boris", None),
+        (3, "Vera", "y"),
+    ]
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(
+    ("row", "key"),
+    [
+        (b"(2, 'Boris', 'canary-2', 'z')", "PRIMARY"),
+        (b"(2, 'Boris', 'canary-3', NULL)", "PRIMARY"),
+        (b"(2, 'boris', 'canary-2', NULL)", "PRIMARY"),
+        (b"(9, 'BORIS', 'canary-2', NULL)", "ux_name"),
+    ],
+)
+def test_different_rows_with_one_key_end_the_load(
+    row: bytes, key: str, tmp_path: Path, loading: Loading
+) -> None:
+    with pytest.raises(DatabaseError) as stopped:
+        loading.load(write_dump(tmp_path / "dump", *LEADS, ROWS, b"INSERT INTO `b_lead` VALUES\n" + row))
+    error = stopped.value
+    assert error.exit_code == 7
+    assert f"table b_lead: two different rows have the same key {key}" in error.what
+    cause = str(error.cause)
+    assert "NAME=Boris" in cause
+    assert cause.count("ID=") == 2
+    assert "canary" not in "".join(error.lines())
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_table_without_a_primary_key_tells_its_double_rows_by_its_unique_key(
+    tmp_path: Path, loading: Loading
+) -> None:
+    table = (
+        b"CREATE TABLE `b_pair` (\n  `A` int(11) NOT NULL,\n  `B` float DEFAULT NULL,\n"
+        b"  `C` bit(8) DEFAULT NULL,\n  UNIQUE KEY `u` (`A`),\n  KEY `k` (`B`)\n)"
+        b" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4",
+        b"INSERT INTO `b_pair` VALUES\n(1, 0.1, '5'),\n(2, 1e10, NULL)",
+        b"INSERT INTO `b_pair` VALUES\n(2, 1e10, NULL),\n(1, 0.1, '5'),\n(3, 0, '1')",
+    )
+    result = loading.load(write_dump(tmp_path / "dump", *table))
+    assert (result.rows, result.duplicates) == (3, 2)
+
+
+def test_views_of_another_database_name_and_in_any_order(tmp_path: Path, loading: Loading) -> None:
+    views = (
+        b"DROP VIEW IF EXISTS `v_top`",
+        b"CREATE ALGORITHM=UNDEFINED DEFINER=`gone`@`%` SQL SECURITY DEFINER VIEW `v_top` AS select"
+        b" `v_names`.`NAME` AS `NAME`,'a;\\nb' AS `TEXT` from `v_names`",
+        b"CREATE ALGORITHM=UNDEFINED DEFINER=`gone`@`%` SQL SECURITY DEFINER VIEW `v_names` AS select"
+        b" `smp_m`.`b_lead`.`NAME` AS `NAME` from `smp_m`.`b_lead` where `smp_m`.`b_lead`.`ID` > 1",
+    )
+    result = loading.load(write_dump(tmp_path / "dump", *LEADS, ROWS, *views))
+    assert result.views == 2
+    assert loading.rows("SELECT * FROM v_top") == [("Boris", "a;\nb")]
+    definers = loading.rows(
+        "SELECT SECURITY_TYPE FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()"
+    )
+    assert definers == [("INVOKER",), ("INVOKER",)]
+
+
+def test_a_view_that_cannot_be_is_named(tmp_path: Path, loading: Loading) -> None:
+    view = b"CREATE VIEW `v_bad` AS select `nowhere`.`a` AS `a` from `nowhere`"
+    with pytest.raises(DatabaseError, match="v_bad"):
+        loading.load(write_dump(tmp_path / "dump", *LEADS, view))
+
+
+def test_a_dump_of_mysql_8_comes_to_mariadb(tmp_path: Path, loading: Loading) -> None:
+    serialized = b'a:1:{s:9:"COLLATION";s:18:"utf8mb4_0900_ai_ci";}'
+    folder = write_dump(
+        tmp_path / "dump",
+        b"CREATE TABLE `b_option` (\n  `NAME` varchar(50) COLLATE utf8mb4_0900_as_cs NOT NULL,\n"
+        b"  `EMOJI` varchar(9) COLLATE utf8mb4_0900_ai_ci NOT NULL COMMENT 'COLLATE utf8mb4_0900_ai_ci',\n"
+        b"  `VALUE` longtext COLLATE utf8mb4_0900_ai_ci,\n  PRIMARY KEY (`NAME`),\n"
+        b"  UNIQUE KEY `u` (`EMOJI`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci",
+        b"INSERT INTO `b_option` VALUES\n('a', '"
+        + "🚀".encode()
+        + b"', '"
+        + serialized.replace(b'"', b'\\"')
+        + b"'),"
+        b"\n('A', '" + "🔥".encode() + b"', ''),\n('b', 'a', ''),\n('c', 'a ', '')",
+        after_connect=b"SET NAMES 'utf8mb4';\nALTER DATABASE `<DATABASE>` COLLATE utf8mb4_0900_ai_ci;\n",
+    )
+    result = loading.load(folder)
+    assert result.collations == {
+        "utf8mb4_0900_ai_ci": "utf8mb4_uca1400_nopad_ai_ci",
+        "utf8mb4_0900_as_cs": "utf8mb4_uca1400_nopad_as_cs",
+    }
+    assert loading.rows("SELECT NAME, EMOJI, VALUE FROM b_option WHERE NAME = 'a'") == [
+        ("a", "🚀", serialized.decode())
+    ]
+    assert loading.rows("SELECT COUNT(*) FROM b_option") == [(4,)]
+    assert loading.rows("SELECT @@collation_database") == [("utf8mb4_uca1400_nopad_ai_ci",)]
+    ((_, created),) = loading.rows("SHOW CREATE TABLE b_option")
+    assert "COMMENT 'COLLATE utf8mb4_0900_ai_ci'" in str(created)
+
+
+def test_rows_that_the_chosen_collation_makes_equal_are_told(tmp_path: Path, loading: Loading) -> None:
+    folder = write_dump(
+        tmp_path / "dump",
+        b"CREATE TABLE `t` (\n  `A` varchar(9) NOT NULL,\n  PRIMARY KEY (`A`)\n) ENGINE=InnoDB"
+        b" DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_uca1400_nopad_ai_ci",
+        b"INSERT INTO `t` VALUES\n('" + "🚀".encode() + b"'),\n('" + "🔥".encode() + b"')",
+    )
+    with pytest.raises(DatabaseError, match="key PRIMARY") as stopped:
+        loading.load(folder, collation="utf8mb4_unicode_ci")
+    assert "without --collation" in str(stopped.value.advice)
+
+
+def test_a_dump_in_cp1251_keeps_its_charset(tmp_path: Path, loading: Loading) -> None:
+    folder = tmp_path / "dump"
+    folder.mkdir()
+    (folder / "old.sql").write_bytes(
+        "-- Started: 2012-01-02 03:04:05\nSET NAMES 'cp1251';\nCREATE TABLE `t` (\n"
+        "  `A` varchar(50) DEFAULT NULL COMMENT 'комментарий'\n) ENGINE=InnoDB DEFAULT CHARSET=cp1251;\n\n"
+        "INSERT INTO `t` VALUES\n('Привет');\n-- Finished: 2012-01-02 03:04:06".encode("cp1251")
+    )
+    loading.load(folder)
+    assert loading.rows("SELECT A, HEX(A) FROM t") == [("Привет", "Привет".encode("cp1251").hex().upper())]
+    ((_, created),) = loading.rows("SHOW CREATE TABLE t")
+    assert "CHARSET=cp1251" in str(created)
+    assert "COMMENT 'комментарий'" in str(created)
+
+
+@pytest.mark.parametrize(("zone", "hour"), [("+00:00", 12), ("+03:00", 9), ("-05:30", 17)])
+def test_timestamps_are_read_in_the_stated_zone(
+    zone: str, hour: int, tmp_path: Path, loading: Loading
+) -> None:
+    folder = write_dump(
+        tmp_path / "dump",
+        b"CREATE TABLE `t` (\n  `A` timestamp NULL DEFAULT NULL\n) ENGINE=InnoDB",
+        b"INSERT INTO `t` VALUES\n('2026-11-22 12:00:00')",
+    )
+    loading.load(folder, time_zone=zone)
+    (answer,) = loading.rows("SELECT HOUR(CONVERT_TZ(A, @@session.time_zone, '+00:00')) FROM t")
+    assert answer == (hour,)
+
+
+def test_tables_without_transactions_are_counted_rightly(tmp_path: Path, loading: Loading) -> None:
+    tables = [statement.replace(b"ENGINE=InnoDB", b"ENGINE=MyISAM") for statement in LEADS]
+    result = loading.load(write_dump(tmp_path / "dump", *tables, ROWS, TWICE))
+    assert (result.rows, result.duplicates) == (3, 2)
+    assert loading.rows("SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()") == [
+        ("MyISAM",)
+    ]
+
+
+def test_a_dump_by_mysqldump_is_read(tmp_path: Path, loading: Loading) -> None:
+    loading.load(
+        write_dump(tmp_path / "dump", *LEADS, ROWS, b"CREATE VIEW `v` AS select `ID` AS `ID` from `b_lead`")
+    )
+    folder = tmp_path / "again"
+    folder.mkdir()
+    with (folder / "mysql_dump_x.sql").open("wb") as file:
+        subprocess.run(
+            ["mariadb-dump", f"--defaults-file={loading.server.defaults_file}", loading.database],
+            check=True,
+            stdout=file,
+        )
+    before = loading.rows("SELECT * FROM b_lead")
+    loading.server.rows(f"DROP DATABASE {loading.database}")
+    other = replace(loading, state=tmp_path / "other")
+    result = other.load(folder)
+    assert (result.tables, result.views, result.rows, result.damaged_columns) == (1, 1, 2, ())
+    assert loading.rows("SELECT * FROM b_lead") == before
+    assert loading.rows("SELECT COUNT(*) FROM v") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"collation": "utf8mb4_0900_ai_ci"}, {"collation": "utf8mb3_bin"}, {"time_zone": "Mars/Olympus"}],
+)
+def test_what_the_server_does_not_have_is_a_usage_error(
+    options: dict[str, str], tmp_path: Path, loading: Loading
+) -> None:
+    with pytest.raises(UsageError) as stopped:
+        loading.load(write_dump(tmp_path / "dump", *LEADS), **options)  # type: ignore[arg-type]
+    assert next(iter(options.values())) in stopped.value.what
+    assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
+
+
+def test_the_option_file_may_say_all_that_servers_programs_understand(tmp_path: Path) -> None:
+    path = tmp_path / "client.cnf"
+    path.write_text(
+        "# comment\n!includedir /nowhere\n[mysqld]\nuser=other\n[client]\nuser = anna\n"
+        'password = "a=b\\\\c#d"\n'
+        "host=db.example\nport=3307\nssl_ca=/ca.pem\nskip-whatever\n[client-mariadb]\nport=3308\n"
+    )
+    account = read_account(path)
+    assert (account.user, account.password, account.host, account.port) == (
+        "anna",
+        "a=b\\c#d",
+        "db.example",
+        3308,
+    )
+    assert (account.socket, account.tls) == (None, {"ssl-ca": "/ca.pem"})
+
+
+@pytest.mark.parametrize(
+    "text", ["password=canary", "[client]\n canary\n=canary\n", "[client\npassword=canary"]
+)
+def test_a_broken_option_file_does_not_tell_its_password(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "client.cnf"
+    path.write_text(text)
+    with pytest.raises(UsageError) as stopped:
+        read_account(path)
+    trace = "".join(traceback.format_exception(stopped.value))
+    assert "canary" not in trace
+
+
+def test_a_refused_account_does_not_tell_its_password(loading: Loading, tmp_path: Path) -> None:
+    path = tmp_path / "client.cnf"
+    path.write_text(f"[client]\nuser=nobody\npassword=canary\nsocket={loading.server.socket}\n")
+    with pytest.raises(DatabaseError) as stopped:
+        check_target(loading.database, path, tmp_path)
+    assert "canary" not in "".join(traceback.format_exception(stopped.value))

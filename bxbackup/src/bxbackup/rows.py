@@ -56,13 +56,11 @@ def take_apart(text: bytes) -> Insert:
     if head is None:
         raise DamagedError("a statement with rows is not of the known form", cause=repr(text[:80]))
     rows: list[bytes] = []
-    position = head.end()
-    while match := _ROW.match(text, position):
+    position, more = head.end(), True
+    while more and (match := _ROW.match(text, position)):
         rows.append(match[1])
-        position = match.end()
-        if not match[2]:
-            break
-    if text[position:].strip() or not rows:
+        position, more = match.end(), bool(match[2])
+    if more or text[position:].strip():
         raise DamagedError("a statement with rows is not of the known form", cause=repr(text[position:][:80]))
     return Insert(head[0], b"INSERT INTO `" + TWIN.encode() + b"`" + head[1], tuple(rows))
 
