@@ -65,6 +65,13 @@ class LeadTimes:
     per_day: dict[str, int]
     outage: Outage
 
+    def weekdays(self) -> list[int]:
+        """How often each weekday occurs, Monday first."""
+        counts = [0] * 7
+        for day in self.per_day:
+            counts[date.fromisoformat(day).weekday()] += 1
+        return counts
+
     def before(self, second: int) -> int:
         """Number of leads that came earlier."""
         return bisect_left(self.moments, second)

@@ -5,9 +5,9 @@ from datetime import datetime
 
 DATABASE_SHARE = 0.3
 MEBIBYTE = 1 << 20
-FIXED_SQL_BYTES = 190_000
-BYTES_PER_LEAD = 330
-BYTES_PER_UNIT = 45_000_000
+FIXED_SQL_BYTES = 330_000
+BYTES_PER_LEAD = 345
+BYTES_PER_UNIT = 47_000_000
 LEADS_PER_UNIT = 48_000
 SMALLEST_SIZE = 2_000_000
 
@@ -52,7 +52,7 @@ class Plan:
             activities=max(60, int(16_000 * low)),
             timeline=max(60, int(36_000 * low)),
             messages=max(200, int(30_000 * low)),
-            tasks=max(40, int(4_000 * low)),
+            tasks=max(40, int(4_000 * cls._slowly(low))),
             calls=max(40, int(6_000 * low)),
             log_entries=max(40, int(3_000 * low)),
             employees=min(2_000, 40 + int(60 * low**0.5)),
@@ -63,9 +63,13 @@ class Plan:
         )
 
     @staticmethod
-    def _leads(unit: float) -> int:
-        """Leads grow slower than letters and messages once the portal is large."""
-        return max(250, int(LEADS_PER_UNIT * (unit if unit < 1 else unit**0.6)))
+    def _slowly(unit: float) -> float:
+        """Leads and tasks grow slower than letters and messages once the portal is large."""
+        return unit if unit < 1 else unit**0.6
+
+    @classmethod
+    def _leads(cls, unit: float) -> int:
+        return max(250, int(LEADS_PER_UNIT * cls._slowly(unit)))
 
     @classmethod
     def _sql(cls, unit: float) -> float:

@@ -81,13 +81,20 @@ class Portal:
         self._last_ids = {
             "b_crm_act": plan.activities,
             "b_crm_act_bind": plan.activities + plan.activities // 4,
+            "b_crm_company": plan.companies,
+            "b_crm_contact": plan.contacts,
+            "b_crm_deal": plan.deals,
             "b_crm_field_multi": self.crm.multi_field_count(),
             "b_crm_lead": self.crm.leads,
             "b_crm_timeline": plan.timeline,
+            "b_disk_object": self.storage.object_of(len(self.storage.files)) - 1,
             "b_event_log": plan.log_entries,
             "b_forum_message": sum(task.comments + 1 for task in self.work.tasks if task.topic),
+            "b_im_chat": len(self.talk.chats),
             "b_im_message": plan.messages,
             "b_im_message_param": self.talk.parameter_count(),
+            "b_im_relation": sum(len(chat.members) for chat in self.talk.chats),
+            "b_tasks": plan.tasks,
             "b_voximplant_statistic": plan.calls,
         }
 
@@ -222,6 +229,10 @@ class Portal:
             "last": stamp(moments[-1]),
             "by_weekday_hour_mon_sun": times.per_hour,
             "by_day": times.per_day,
+            "by_weekday_mon_sun": [
+                round(sum(hours) / days, 4)
+                for hours, days in zip(times.per_hour, times.weekdays(), strict=True)
+            ],
             "outage": {"first": stamp(times.outage.first), "last": stamp(times.outage.last), "leads": 0},
         }
 
@@ -295,6 +306,7 @@ class Portal:
         return {
             "module_bitrix24": 1,
             "server_name": self.settings.domain,
+            "b_lang": "s1",
             "b_lang_domain": f"s1\t{self.settings.domain}",
             "rest_apps": APPS,
             "rest_events": sum(1 for _ in self.rows("b_rest_event")),
