@@ -1,0 +1,95 @@
+"""The nftables ruleset: closed input, fenced copies, counted output."""
+
+import re
+from typing import Any
+
+import pytest
+from ansible.errors import AnsibleUndefinedVariable
+from ansible.template import trust_as_template
+
+from tests.templates.renderer import Renderer
+
+LOOKUPS = {
+    "results": [{"item": "mail.acme.example", "stdout_lines": ["192.0.2.25  STREAM mail.acme.example"]}]
+}
+
+
+def ruleset(renderer: Renderer, host: str = "portal-1", **given: Any) -> str:
+    return renderer.text("firewall", "nftables.conf.j2", host, **{"__firewall_lookups": LOOKUPS, **given})
+
+
+def chain(text: str, name: str) -> list[str]:
+    body = re.search(rf"chain {name} \{{\n(.*?)\n  \}}", text, re.DOTALL)
+    assert body
+    return [line.strip() for line in body[1].splitlines() if line.strip()]
+
+
+def test_a_portal_offers_the_web_and_ssh(lab: Renderer) -> None:
+    rules = chain(ruleset(lab), "input")
+    assert rules[0] == "type filter hook input priority filter; policy drop;"
+    assert [rule for rule in rules if "dport" in rule] == [
+        'tcp dport { 22 } accept comment "ssh"',
+        'tcp dport { 80, 443, 8893, 8894 } accept comment "portal"',
+    ]
+
+
+def test_sources_narrow_a_rule(lab: Renderer) -> None:
+    rule = {"ports": [3306], "sources": ["192.0.2.12", "2001:db8::1", "192.0.2.11"], "comment": "database"}
+    rules = chain(
+        ruleset(lab, firewall_input_allow=[rule], firewall_ssh_sources=["198.51.100.0/24"]), "input"
+    )
+    assert [line for line in rules if "dport" in line] == [
+        'ip saddr { 198.51.100.0/24 } tcp dport { 22 } accept comment "ssh"',
+        'ip saddr { 192.0.2.11, 192.0.2.12 } tcp dport { 3306 } accept comment "database"',
+        'ip6 saddr { 2001:db8::1 } tcp dport { 3306 } accept comment "database"',
+    ]
+
+
+def test_nobody_is_not_everybody(lab: Renderer) -> None:
+    text = ruleset(lab, firewall_input_allow=[{"ports": [3306], "sources": []}])
+    assert "3306" not in text
+
+
+def test_sources_that_cannot_be_computed_open_nothing(lab: Renderer) -> None:
+    with pytest.raises(AnsibleUndefinedVariable):
+        ruleset(lab, firewall_input_allow=[{"ports": [3306], "sources": trust_as_template("{{ nowhere }}")}])
+
+
+def test_what_php_sends_is_counted(lab: Renderer) -> None:
+    text = ruleset(lab)
+    assert "meta skuid portal jump count_portal_egress" in chain(text, "output")
+    assert chain(text, "count_portal_egress") == [
+        "meta l4proto { tcp, udp } th dport 53 ip daddr { 192.0.2.53 } return",
+        "counter name portal_egress",
+    ]
+
+
+def test_production_sends_what_it_wants(lab: Renderer) -> None:
+    rules = chain(ruleset(lab), "output")
+    assert rules[0].endswith("policy accept;")
+    assert not any("reject" in rule for rule in rules)
+
+
+def test_a_copy_is_fenced(lab: Renderer) -> None:
+    rules = chain(ruleset(lab, "staging-1"), "output")
+    assert rules[0].endswith("policy drop;")
+    assert [rule for rule in rules if "dport" in rule] == [
+        'ip daddr { 192.0.2.53 } udp dport { 53 } accept comment "names"',
+        'ip daddr { 192.0.2.53 } tcp dport { 53 } accept comment "names"',
+        'meta skuid _apt tcp dport { 80, 443 } accept comment "Debian packages"',
+        'ip daddr { 192.0.2.11, 192.0.2.13 } tcp dport { 22 } accept comment "the portal that is copied"',
+        "meta skuid postfix ip daddr { 192.0.2.25 } tcp dport { 25 }"
+        ' accept comment "mail for the one address"',
+    ]
+    assert rules[-1] == "counter name egress_refused reject with icmpx admin-prohibited"
+
+
+def test_the_example_lets_no_mail_of_a_copy_out(example: Renderer) -> None:
+    assert not any("dport { 25 }" in rule for rule in chain(ruleset(example, "staging-1"), "output"))
+
+
+@pytest.mark.parametrize("host", ["portal-1", "staging-1"])
+def test_the_table_is_replaced_in_one_step(lab: Renderer, host: str) -> None:
+    text = ruleset(lab, host)
+    assert text.index("delete table inet boxlift") < text.index("table inet boxlift {")
+    assert "flush ruleset" not in text

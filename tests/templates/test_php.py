@@ -1,0 +1,79 @@
+"""PHP's settings (portal_runtime A3) and the pool."""
+
+import configparser
+from typing import Any
+
+import pytest
+
+from tests.templates.renderer import Renderer
+
+EXACT = {
+    "short_open_tag": "On",
+    "max_input_vars": "10000",
+    "default_charset": "UTF-8",
+    "opcache.validate_timestamps": "1",
+    "opcache.revalidate_freq": "0",
+    "realpath_cache_size": "4096k",
+    "session.auto_start": "0",
+    "zend.multibyte": "0",
+    "arg_separator.output": '"&"',
+    "sendmail_path": '"/usr/sbin/sendmail -t -i"',
+}
+
+
+def settings(renderer: Renderer, side: str, **given: Any) -> configparser.SectionProxy:
+    parser = configparser.ConfigParser(interpolation=None, comment_prefixes=";")
+    parser.read_string("[php]\n" + renderer.text("php", "portal.ini.j2", item=side, **given))
+    return parser["php"]
+
+
+@pytest.mark.parametrize("side", ["fpm", "cli"])
+def test_what_the_portal_checks(lab: Renderer, side: str) -> None:
+    found = settings(lab, side)
+    assert {name: found[name] for name in EXACT} == EXACT
+    assert found["date.timezone"] == "Europe/Moscow"
+    assert "open_basedir" not in found
+    assert "mbstring.internal_encoding" not in found
+
+
+def test_command_line_runs_as_long_as_it_must(lab: Renderer) -> None:
+    found = settings(lab, "cli")
+    assert (found["memory_limit"], found["max_execution_time"]) == ("-1", "0")
+    found = settings(lab, "fpm")
+    assert (found["memory_limit"], found["max_execution_time"]) == ("512M", "300")
+
+
+def test_operators_settings_win(lab: Renderer) -> None:
+    assert settings(lab, "fpm", php_settings_custom={"memory_limit": "1536M"})["memory_limit"] == "1536M"
+
+
+def test_pool_runs_as_the_portal_behind_a_closed_socket(example: Renderer) -> None:
+    pool = example.text("php", "pool.conf.j2")
+    for line in (
+        "user = portal",
+        "listen = /run/php/portal.sock",
+        "listen.group = www-data",
+        "listen.mode = 0660",
+        "pm.max_children = 34",
+        'env[BITRIX_VA_VER] = "9.0.6"',
+    ):
+        assert f"{line}\n" in pool
+
+
+@pytest.mark.parametrize("children", [6, 8, 34, 250])
+def test_pool_sizes_agree(example: Renderer, children: int) -> None:
+    # PHP-FPM refuses a pool whose figures contradict each other.
+    pool = dict(
+        line.split(" = ", 1)
+        for line in example.text("php", "pool.conf.j2", php_pool_max_children=children).splitlines()
+        if line.startswith("pm.")
+    )
+    low, start, high, most = (
+        int(pool[f"pm.{name}"])
+        for name in ("min_spare_servers", "start_servers", "max_spare_servers", "max_children")
+    )
+    assert 0 < low <= start <= high <= most
+
+
+def test_version_follows_the_platform(example: Renderer) -> None:
+    assert "php8.2-fpm" in example.value("php", "__php_packages")

@@ -1,0 +1,96 @@
+"""Redis instances, push server instances, mail relay, Asterisk."""
+
+import json
+
+import pytest
+
+from tests.templates.renderer import SECRETS, Renderer
+
+
+def redis(renderer: Renderer, name: str) -> dict[str, str]:
+    instances = {item["name"]: item for item in renderer.value("cache", "cache_instances")}
+    text = renderer.text("cache", "redis.conf.j2", item=instances[name])
+    lines = (line.split(" ", 1) for line in text.splitlines() if line and not line.startswith("#"))
+    return dict(lines)
+
+
+def test_sessions_are_kept(lab: Renderer) -> None:
+    found = redis(lab, "sessions")
+    assert found["maxmemory-policy"] == "noeviction"
+    assert found["appendonly"] == "yes"
+    assert found["port"] == "6380"
+    assert found["requirepass"] == SECRETS["vault_cache_password"]
+    assert found["bind"] == "127.0.0.1"
+
+
+def test_caches_may_go(lab: Renderer) -> None:
+    found = redis(lab, "cache")
+    assert found["maxmemory-policy"] == "allkeys-lru"
+    assert found["appendonly"] == "no"
+
+
+def test_push_has_a_socket_and_no_port(lab: Renderer) -> None:
+    found = redis(lab, "push")
+    assert found["port"] == "0"
+    assert "requirepass" not in found
+    assert found["unixsocket"] == lab.value("push_server", "push_server_redis_socket")
+    assert found["unixsocketperm"] == "770"
+
+
+def test_instances_of_the_push_server(lab: Renderer) -> None:
+    instances = lab.value("push_server", "__push_server_instances")
+    assert [(item["kind"], item["port"]) for item in instances] == [
+        ("sub", 8010),
+        ("sub", 8011),
+        ("pub", 9010),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "publishes"), [("sub", False), ("pub", True)])
+def test_settings_of_the_push_server(lab: Renderer, kind: str, publishes: bool) -> None:
+    found = json.loads(lab.text("push_server", "instance.json.j2", item={"kind": kind, "port": 8010}))
+    assert found["publishMode"] is publishes
+    assert found["servers"][0]["port"] == 8010
+    assert found["servers"][0]["routes"]["sub"] == "/bitrix/subws/"
+    assert found["security"] == {"key": SECRETS["vault_push_signature_key"], "algo": "sha1"}
+    # The shipped configurations spell it in a way that the code ignores (portal_runtime E2).
+    assert found["storage"]["messageTTL"] == 86400
+
+
+def test_unit_of_the_push_server(lab: Renderer) -> None:
+    unit = lab.text("push_server", "push-server@.service.j2", push_server_checksum="sha256:" + "0" * 64)
+    assert "User=push-server\n" in unit
+    assert (
+        "ExecStart=/usr/bin/node /opt/push-server/000000000000/server.js --config /etc/push-server/%i.json\n"
+        in unit
+    )
+
+
+def test_production_mails_everybody(lab: Renderer) -> None:
+    text = lab.text("mail_relay", "main.cf.j2")
+    assert "relayhost = [mail.acme.example]:25\n" in text
+    assert "inet_interfaces = loopback-only\n" in text
+    assert "myhostname = portal.acme.example\n" in text
+    assert "recipient_canonical_maps" not in text
+    assert "discard" not in text
+
+
+def test_a_copy_mails_one_address(lab: Renderer) -> None:
+    text = lab.text("mail_relay", "main.cf.j2", "staging-1")
+    assert "recipient_canonical_maps = regexp:/etc/postfix/catch_all\n" in text
+    assert "recipient_canonical_classes = envelope_recipient\n" in text
+
+
+def test_a_copy_of_the_example_mails_nobody(example: Renderer) -> None:
+    text = example.text("mail_relay", "main.cf.j2", "staging-1")
+    assert "default_transport = discard:\n" in text
+    assert "relay_transport = discard:\n" in text
+
+
+def test_asterisk_serves_the_certificate(lab: Renderer) -> None:
+    web = lab.text("telephony_certificate", "http.conf.j2", "pbx-1")
+    assert web.startswith("[general](+)\n")
+    assert "tlsbindaddr=0.0.0.0:8089\n" in web
+    sip = lab.text("telephony_certificate", "pjsip.conf.j2", "pbx-1")
+    assert "bind=0.0.0.0:5061\n" in sip
+    assert "allow_reload=yes\n" in sip

@@ -1,0 +1,187 @@
+"""nginx: the product's locations and denials (portal_runtime A5, E2)."""
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.templates.renderer import Renderer
+
+CERTIFICATE = {"stat": {"exists": True}}
+
+
+def site(renderer: Renderer, host: str = "portal-1", *, tls: bool = True, **given: Any) -> str:
+    return renderer.text(
+        "web",
+        "portal.conf.j2",
+        host,
+        **{"__web_certificate": CERTIFICATE if tls else {"stat": {"exists": False}}, **given},
+    )
+
+
+def servers(text: str) -> list[str]:
+    """The server blocks; a brace too many or too few is an error."""
+    found, depth, block = [], 0, ""
+    for line in text.splitlines():
+        opened = depth == 0 and line.startswith("server {")
+        if opened:
+            block = ""
+        code = line.split("#", 1)[0] if line.lstrip().startswith("#") else line
+        depth += len(re.findall(r"\{(?:\s|$)", code)) - len(re.findall(r"(?:^|\s)\}", code))
+        assert depth >= 0
+        block += line + "\n"
+        if depth == 0 and block.startswith("server {"):
+            found.append(block)
+            block = ""
+    assert depth == 0
+    return found
+
+
+def server(text: str, listen: str) -> str:
+    return next(block for block in servers(text) if f"  listen {listen}" in block)
+
+
+def locations(block: str) -> list[str]:
+    return re.findall(r"^ +location ([^{]+(?:\{[0-9,]+\}[^{]+)*) \{$", block, re.MULTILINE)
+
+
+def denied(block: str, path: str) -> bool:
+    """Whether the first regular expression that matches a path refuses it."""
+    for kind, pattern, body in re.findall(
+        r"^  location (~\*?) (\S+) \{\n((?:    .*\n)+?)  \}", block, re.MULTILINE
+    ):
+        if re.search(pattern, path, re.IGNORECASE if kind == "~*" else 0):
+            return str(body).strip() == "return 403;"
+    return False
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/.git/config",
+        "/.htaccess",
+        "/bitrix/.settings.php",
+        "/bitrix/.settings_extra.php",
+        "/local/.settings.php",
+        "/bitrix/modules/main/include.phtml",
+        "/bitrix/php_interface/dbconn.phps",
+        "/bitrix/managed_cache/x",
+        "/bitrix/backup/a.tar.gz",
+        "/bitrix/cache/x.html",
+        "/composer.json",
+        "/index.php.bak",
+        "/index.php~",
+    ],
+)
+def test_nobody_reads(lab: Renderer, path: str) -> None:
+    assert denied(server(site(lab), "443"), path)
+
+
+@pytest.mark.parametrize(
+    "path", ["/bitrix/cache/css/a.css", "/bitrix/cache/js/a.js", "/.well-known/acme", "/company/"]
+)
+def test_everybody_reads(lab: Renderer, path: str) -> None:
+    assert not denied(server(site(lab), "443"), path)
+
+
+@pytest.mark.parametrize("path", ["/bitrix/modules/main/include.php", "/bitrix/php_interface/dbconn.php"])
+def test_denials_come_before_php(lab: Renderer, path: str) -> None:
+    # Regular expressions are tried in their order: one that runs PHP must not come first.
+    block = server(site(lab), "443")
+    first = next(
+        pattern
+        for kind, pattern in re.findall(r"^  location (~\*?) (\S+) \{$", block, re.MULTILINE)
+        if re.search(pattern, path, re.IGNORECASE if kind == "~*" else 0)
+    )
+    assert first != r"\.php$"
+
+
+def test_publishing_is_on_loopback_only(lab: Renderer) -> None:
+    text = site(lab)
+    internal = server(text, "127.0.0.1:8895;")
+    assert "^~ /bitrix/pub/" in locations(internal)
+    for block in servers(text):
+        if block != internal:
+            assert not re.search(r"location \^~ /bitrix/pub/ \{\n +(?! |return 403;)", block)
+
+
+def test_websockets_reach_every_instance(lab: Renderer) -> None:
+    text = site(lab)
+    assert re.findall(r"server (127\.0\.0\.1:\d+);", text) == [
+        "127.0.0.1:8010",
+        "127.0.0.1:8011",
+        "127.0.0.1:9010",
+    ]
+    assert "proxy_set_header Upgrade $http_upgrade;" in server(text, "443")
+    assert "proxy_read_timeout 43800s;" in server(text, "443")
+
+
+def test_without_a_certificate_the_portal_is_on_port_80(lab: Renderer) -> None:
+    text = site(lab, tls=False)
+    assert " 443 " not in text
+    assert "ssl" not in text
+    assert "root /srv/portal/current;" in server(text, "80 ")
+
+
+def test_with_a_certificate_port_80_only_redirects(lab: Renderer) -> None:
+    block = server(site(lab), "80 ")
+    assert "return 301 https://portal.acme.example$request_uri;" in block
+    assert "fastcgi_pass" not in block
+
+
+def test_old_tls_is_off_and_browsers_remember(lab: Renderer) -> None:
+    block = server(site(lab), "443")
+    assert "ssl_protocols TLSv1.2 TLSv1.3;" in block
+    assert 'Strict-Transport-Security "max-age=31536000"' in block
+
+
+@pytest.mark.parametrize(
+    ("release", "line"), [("12", "listen 443 ssl http2 default_server;"), ("13", "http2 on;")]
+)
+def test_http2_is_written_as_the_version_wants(lab: Renderer, release: str, line: str) -> None:
+    facts = {"distribution_major_version": release}
+    assert line in site(lab, ansible_facts=facts)
+
+
+def test_php_runs_in_the_release_that_was_active_when_the_request_came(lab: Renderer) -> None:
+    block = server(site(lab), "443")
+    assert block.count("SCRIPT_FILENAME $realpath_root") == 3
+    assert block.count("DOCUMENT_ROOT $realpath_root") == 3
+
+
+def test_uploaded_scripts_are_data(lab: Renderer) -> None:
+    block = server(site(lab), "443")
+    upload = block[block.index("location ^~ /upload/") :]
+    upload = upload[: upload.index("\n  }\n")]
+    assert "fastcgi_pass" not in upload
+    assert "Content-Disposition attachment" in upload
+    assert "Content-Security-Policy" in upload
+
+
+def test_a_copy_is_hidden(lab: Renderer) -> None:
+    block = server(site(lab, "staging-1"), "443")
+    assert 'X-Robots-Tag "noindex, nofollow"' in block
+    assert "Disallow: /" in block
+    assert "server_name staging.acme.example;" in block
+    assert "X-Robots-Tag" not in site(lab)
+
+
+def test_a_copy_may_ask_for_a_password(lab: Renderer) -> None:
+    block = server(
+        site(lab, "staging-1", web_basic_auth_user="tester", web_basic_auth_exempt=["192.0.2.0/24"]), "443"
+    )
+    assert "auth_basic_user_file /etc/nginx/portal.htpasswd;" in block
+    assert "  allow 192.0.2.0/24;\n  deny all;" in block
+    assert "auth_basic" not in server(site(lab), "443")
+
+
+def test_no_push_server_no_push(lab: Renderer) -> None:
+    text = site(lab, web_push_subscribe_servers=[], web_push_publish_servers=[])
+    assert "portal_push" not in text
+    assert "8895" not in text
+
+
+def test_real_addresses_behind_a_proxy(lab: Renderer) -> None:
+    block = server(site(lab, web_trusted_proxies=["192.0.2.80"]), "443")
+    assert "set_real_ip_from 192.0.2.80;" in block
+    assert "real_ip_header" not in site(lab)
