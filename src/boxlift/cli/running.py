@@ -60,7 +60,6 @@ def verify(
 
     [bold]Examples:[/] boxlift verify · boxlift verify restore
     """
-    display = display_for(console(), quiet=quiet)
     raise typer.Exit(
         run_verification(current_project(context), pass_, suite, staging=staging, display=display)
     )
