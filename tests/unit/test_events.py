@@ -145,6 +145,14 @@ def test_an_unreachable_host_is_5() -> None:
     assert (failure.code, failure.host, failure.cause) == (5, "portal-1", "Failed to connect")
 
 
+def test_other_hosts_that_failed_with_it_are_named() -> None:
+    failure = failed(
+        event("runner_on_unreachable", {"msg": "no route\nmore"}, host="pbx-1"),
+        event("runner_on_unreachable", {"msg": "refused"}),
+    )
+    assert (failure.host, failure.cause) == ("portal-1", "refused\nalso on pbx-1: no route")
+
+
 def test_a_rescues_last_word_keeps_the_code_of_what_it_tells_of() -> None:
     first = event("runner_on_failed", {"msg": "m", "boxlift_exit": 6})
     last = event("runner_on_failed", {"msg": "What to do now: ..."}, task="Say what to do")

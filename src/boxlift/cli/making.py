@@ -1,19 +1,24 @@
-"""Commands that prepare a project: init."""
+"""Commands that prepare a project: init, check."""
 
 from __future__ import annotations
 
 import re
 import sys
 import zoneinfo
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
+from rich.table import Table
 
-from boxlift.cli.app import app
-from boxlift.cli.output import console
+from boxlift.cli.app import JsonOption, app, current_project
+from boxlift.cli.output import console, print_json
 from boxlift.errors import UsageError
 from boxlift.plan.load import nearest
+from boxlift.preflight import Finding, check_project, verdict
 from boxlift.project import Answers, create
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
@@ -123,3 +128,33 @@ def _zone(text: str) -> str:
     if zones and text not in zones:
         raise UsageError(f"`{text}` is no time zone{nearest(text, sorted(zones))}")
     return text
+
+
+@app.command()
+def check(context: typer.Context, as_json: JsonOption = False) -> None:
+    """Look at control node, project and hosts before work starts, and tell all that is wrong at once.
+
+    Exit code 3 where a check refuses, 5 where nothing but reaching a host fails.
+    """
+    findings = check_project(current_project(context))
+    code = verdict(findings)
+    if as_json:
+        print_json({"passed": code == 0, "checks": [asdict(finding) for finding in findings]})
+    else:
+        _print_findings(findings)
+    raise typer.Exit(code)
+
+
+def _print_findings(findings: Sequence[Finding]) -> None:
+    out = console()
+    table = Table(box=None, pad_edge=False, show_header=False)
+    for finding in findings:
+        sign = "[green]✓[/]" if finding.ok else "[bold red]✗[/]"
+        limit = f"[dim]({escape(finding.limit)})[/]"
+        table.add_row(sign, finding.subject, finding.check, escape(finding.measured), limit)
+    out.print(table)
+    bad = [finding for finding in findings if not finding.ok]
+    for finding in bad:
+        out.print(f"✗ {finding.subject} · {finding.check}: {finding.cure}", markup=False, soft_wrap=True)
+    summary = f"{len(bad)} of {len(findings)} checks refuse" if bad else f"all {len(findings)} checks pass"
+    out.print(summary, markup=False)

@@ -49,6 +49,8 @@ _DROP = frozenset(
         "ANSIBLE_VAULT_PASSWORD_FILE",
     }
 )
+TALLY_DESCRIPTOR = "BOXLIFT_TALLY_FD"
+"""Where a suite tells of its tests' ends."""
 RUN_MARK = "BOXLIFT_RUN"
 """Carried by every process of a run: its folder. By it processes of a killed runner are found again."""
 

@@ -97,8 +97,8 @@ class Reader:
             role=role,
             task=task,
             host=host,
-            started=_seconds(data.get("start")),
-            ended=_seconds(data.get("end")),
+            started=moment(data.get("start")),
+            ended=moment(data.get("end")),
             seconds=data.get("duration"),
             outcome=outcome,
             tries=self._tries.get((str(data.get("task_uuid")), host), 1),
@@ -116,7 +116,7 @@ class Reader:
         moved, parts, tables = (_mapping(status.get(name)) for name in ("bytes", "parts", "tables"))
         segment = Segment(
             host=str(data.get("host") or ""),
-            at=_seconds(event.get("created")) or 0.0,
+            at=moment(event.get("created")) or 0.0,
             state=str(status.get("state") or ""),
             bytes=_integer(moved.get("fetched")),
             bytes_total=_integer(moved.get("total")),
@@ -131,7 +131,7 @@ class Reader:
         self.moved = segment.bytes if segment.bytes is not None else self.moved
         repairs = tuple(
             (
-                _seconds(repair.get("at")),
+                moment(repair.get("at")),
                 " ".join(str(repair[key]) for key in ("what", "part") if repair.get(key)),
             )
             for repair in status.get("repairs") or []
@@ -158,8 +158,14 @@ class Reader:
                 if its_play == play and result.host == last.host
             ]
             code = next((found for earlier in reversed(same) if (found := code_of(earlier))), None)
+        others = {
+            result.host: f"also on {result.host}: {(result.cause or '').partition(chr(10))[0]}"
+            for _, _, result in self._failures
+            if result.task == last.task and result.host != last.host
+        }
+        cause = "\n".join([last.cause or "", *others.values()])
         role = f"{last.role} | " if last.role and not last.task.startswith(last.role) else ""
-        return Failure(code or ExitCode.HOST_FAILED, last.host, f"{role}{last.task}", last.cause or "")
+        return Failure(code or ExitCode.HOST_FAILED, last.host, f"{role}{last.task}", cause)
 
 
 def _names(data: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -182,14 +188,14 @@ def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _seconds(value: object) -> float | None:
+def moment(value: object) -> float | None:
     """ISO 8601 (UTC where it names no zone) or a number of seconds, to seconds since 1970."""
     if isinstance(value, int | float):
         return float(value)
     if not isinstance(value, str):
         return None
     try:
-        moment = datetime.fromisoformat(value)
+        found = datetime.fromisoformat(value)
     except ValueError:
         return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -15,8 +15,7 @@ from typing import IO
 from boxlift.errors import BoxliftError, UsageError
 from boxlift.journal import Result
 from boxlift.plan.load import nearest
-from boxlift.runner.environment import for_suite
-from boxlift.runner.tally import DESCRIPTOR
+from boxlift.runner.environment import TALLY_DESCRIPTOR, for_suite
 
 _OUTCOMES = {"passed": "ok", "skipped": "skipped", "failed": "failed"}
 _NO_TESTS = 5
@@ -94,7 +93,7 @@ class SuiteRun:
             self._process = subprocess.Popen(
                 argv,
                 cwd=order.project,
-                env=environment | {DESCRIPTOR: str(writing)},
+                env=environment | {TALLY_DESCRIPTOR: str(writing)},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

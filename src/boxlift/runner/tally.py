@@ -7,7 +7,7 @@ import os
 
 import pytest
 
-DESCRIPTOR = "BOXLIFT_TALLY_FD"
+from boxlift.runner.environment import TALLY_DESCRIPTOR
 
 
 class Tally:
@@ -47,6 +47,6 @@ def _cause(report: pytest.TestReport) -> str | None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    descriptor = os.environ.get(DESCRIPTOR)
+    descriptor = os.environ.get(TALLY_DESCRIPTOR)
     if descriptor is not None:
         config.pluginmanager.register(Tally(int(descriptor)), "boxlift-tally")

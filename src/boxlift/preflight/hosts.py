@@ -1,0 +1,182 @@
+"""Checks of the hosts: reachable, right system, room, clock, marker, ports."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from boxlift.content import content_root
+from boxlift.figures import size
+from boxlift.preflight.finding import Finding
+from boxlift.preflight.inventory import Inventory
+from boxlift.project import Project
+from boxlift.runner import process
+from boxlift.runner.events import moment
+from boxlift.runner.failure import cause_of
+from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
+
+_MEBI = 1 << 20
+_MEMORY = 1800
+"""MiB: PHP, MariaDB, two Redis, the push server and the web server of a small portal."""
+_ROOM = 10 * 1000 * 1000 * 1000
+"""Bytes on the disk of /srv: the box, and a small portal. The restore looks again, knowing the size."""
+_SKEW = 5.0
+"""Seconds between a host's clock and the control node's."""
+_PORTS = {"portal": (80, 443), "database": (3306,), "cache": (6379, 6380, 6381), "push": (8010, 9010)}
+_PORTAL_RELEASES = ("12", "13")
+"""ARCHITECTURE: Debian 12 and 13; a host that is only telephony may be Debian 11."""
+_TELEPHONY_RELEASES = ("11", *_PORTAL_RELEASES)
+
+
+@dataclass
+class Seen:
+    """What was seen of one host. `window`: control node's clock before and after the look (s since 1970)."""
+
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    window: tuple[float, float] = (0.0, 0.0)
+    marker: Mapping[str, Any] | None = None
+    listening: Sequence[int] = ()
+    failure: str | None = None
+    unreachable: bool = False
+
+
+def look(project: Project, hosts: Sequence[str]) -> dict[str, Seen]:
+    """Run the looking playbook; hold the project's lock."""
+    seen = {host: Seen() for host in hosts}
+    content = content_root()
+    folder = project.runs / "check"
+    remove_work_folders(folder)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    order = Order(
+        playbook=content / "playbooks" / "check_hosts.yml",
+        inventory=project.inventory,
+        content=content,
+        project=project.root,
+        folder=folder / "look",
+        vault_password=project.vault().path,
+    )
+    try:
+        for event in PlaybookRun(order).events(lambda: None):
+            data = event.get("event_data") or {}
+            host = seen.get(str(data.get("host")))
+            if host is not None:
+                _take(host, str(event["event"]), data)
+    finally:
+        process.end(folder)
+        remove_work_folders(folder)
+        folder.rmdir()
+    return seen
+
+
+def _take(host: Seen, kind: str, data: Mapping[str, Any]) -> None:
+    res = data.get("res") or {}
+    if kind in {"runner_on_unreachable", "runner_on_failed"}:
+        host.failure = host.failure or cause_of(res)
+        host.unreachable = host.unreachable or kind == "runner_on_unreachable"
+    elif kind == "runner_on_ok":
+        facts = res.get("ansible_facts") or {}
+        if "ansible_date_time" in facts:
+            host.facts = facts
+            host.window = (moment(data.get("start")) or 0.0, moment(data.get("end")) or 0.0)
+        elif "tcp_listen" in facts:
+            host.listening = sorted({int(item["port"]) for item in facts["tcp_listen"]})
+        elif "content" in res:
+            host.marker = json.loads(base64.b64decode(res["content"]))
+
+
+def check_hosts(inventory: Inventory, seen: Mapping[str, Seen]) -> Iterator[Finding]:
+    """Judge what was seen."""
+    for host in sorted(seen):
+        here = seen[host]
+        yield _reached(host, here)
+        if not here.facts:
+            continue
+        variables = inventory.variables[host]
+        roles = [role for role in _PORTS if host in inventory.groups.get(role, ())]
+        yield _system(host, here.facts, roles)
+        yield _rights(host, here.facts, variables)
+        yield _clocks(host, here)
+        yield _marker(host, here, variables)
+        if roles:
+            yield _memory(host, here.facts)
+        if {"portal", "database"} & set(roles):
+            yield _disk(host, here.facts, "/srv" if "portal" in roles else "/var")
+        if roles and here.marker is None:
+            yield _ports(host, here, roles)
+
+
+def _reached(host: str, seen: Seen) -> Finding:
+    return Finding(
+        "reachable",
+        host,
+        ok=bool(seen.facts),
+        measured="yes" if seen.facts else (seen.failure or "no answer").splitlines()[0],
+        limit="SSH with a known host key",
+        cure="connect to it by ssh from here once, and accept its host key if it is the right one",
+        unreachable=seen.unreachable,
+    )
+
+
+def _system(host: str, facts: Mapping[str, Any], roles: Sequence[str]) -> Finding:
+    releases = _PORTAL_RELEASES if roles else _TELEPHONY_RELEASES
+    allowed = [f"Debian {release}" for release in releases]
+    found = f"{facts.get('ansible_distribution')} {facts.get('ansible_distribution_major_version')}"
+    return Finding(
+        "system", host, found in allowed, found, " or ".join(allowed), "install a supported Debian"
+    )
+
+
+def _rights(host: str, facts: Mapping[str, Any], variables: Mapping[str, Any]) -> Finding:
+    user = str(facts.get("ansible_user_id"))
+    ok = user == "root" or bool(variables.get("ansible_become"))
+    return Finding("rights", host, ok, user, "root", "let Ansible in as root, or set ansible_become")
+
+
+def _clocks(host: str, seen: Seen) -> Finding:
+    start, end = seen.window
+    clock = float(seen.facts["ansible_date_time"]["epoch_int"])
+    skew = max(0.0, start - 1 - clock, clock - end - 1)
+    limit = f"at most {_SKEW:.0f} s"
+    return Finding("clock", host, skew <= _SKEW, f"{skew:.0f} s off", limit, "set up NTP on it")
+
+
+def _marker(host: str, seen: Seen, variables: Mapping[str, Any]) -> Finding:
+    wanted = (str(variables.get("portal_environment", "")), str(variables.get("portal_id", "")))
+    limit = f"none, or {' of '.join(wanted)}"
+    if seen.marker is None:
+        return Finding("marker", host, ok=True, measured="none yet", limit=limit)
+    found = (str(seen.marker.get("environment")), str(seen.marker.get("portal_id")))
+    cure = "this host belongs to another environment or portal: take it out of the inventory"
+    return Finding("marker", host, found == wanted, " of ".join(found), limit, cure)
+
+
+def _memory(host: str, facts: Mapping[str, Any]) -> Finding:
+    memory = int(facts.get("ansible_memtotal_mb", 0))
+    limit = f"at least {size(_MEMORY * _MEBI)}"
+    return Finding("memory", host, memory >= _MEMORY, size(memory * _MEBI), limit, "give it more memory")
+
+
+def _disk(host: str, facts: Mapping[str, Any], path: str) -> Finding:
+    room = _room(facts, path)
+    limit = f"at least {size(_ROOM)} for {path}"
+    return Finding("disk", host, room >= _ROOM, f"{size(room)} free", limit, "give it more disk")
+
+
+def _ports(host: str, seen: Seen, roles: Sequence[str]) -> Finding:
+    taken = sorted({port for role in roles for port in _PORTS[role]} & set(seen.listening))
+    measured = f"{', '.join(map(str, taken))} in use" if taken else "free"
+    cure = "another service listens there: stop it, or choose a fresh host"
+    return Finding("ports", host, not taken, measured, "free before provisioning", cure)
+
+
+def _room(facts: Mapping[str, Any], path: str) -> int:
+    """Free bytes of the file system that holds a path."""
+    mounts = [
+        mount
+        for mount in facts.get("ansible_mounts", [])
+        if mount.get("size_available") is not None and f"{path}/".startswith(f"{mount['mount'].rstrip('/')}/")
+    ]
+    return int(max(mounts, key=lambda mount: len(mount["mount"]))["size_available"]) if mounts else 0

@@ -1,0 +1,120 @@
+"""Checks before work: each judged from what was seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from boxlift.errors import ExitCode
+from boxlift.preflight.finding import Finding, verdict
+from boxlift.preflight.hosts import Seen, check_hosts
+from boxlift.preflight.inventory import Inventory, check_inventory
+from boxlift.project import new_secrets
+
+ROLES = ("portal", "database", "cache", "push", "search")
+VARIABLES: dict[str, Any] = {
+    **new_secrets(),
+    "ansible_host": "10.0.0.1",
+    "portal_id": "acme-1",
+    "portal_domain": "portal.acme.ru",
+    "portal_timezone": "Europe/Moscow",
+    "portal_environment": "production",
+}
+NOW = 1795197600.0
+FACTS: dict[str, Any] = {
+    "ansible_distribution": "Debian",
+    "ansible_distribution_major_version": "12",
+    "ansible_user_id": "root",
+    "ansible_date_time": {"epoch_int": str(int(NOW))},
+    "ansible_memtotal_mb": 4000,
+    "ansible_mounts": [
+        {"mount": "/", "size_available": 1},
+        {"mount": "/srv", "size_available": 50_000_000_000},
+        {"mount": "/srv2", "size_available": 2},
+    ],
+}
+SEEN = Seen(facts=FACTS, window=(NOW, NOW + 1))
+
+
+def inventory(**variables: object) -> Inventory:
+    groups = {"all": {"portal-1", "staging-1"}, "production": {"portal-1"}, "preproduction": {"staging-1"}}
+    groups |= {role: {"portal-1", "staging-1"} for role in ROLES}
+    frozen = {name: frozenset(hosts) for name, hosts in groups.items()}
+    return Inventory(frozen, {"portal-1": VARIABLES | variables, "staging-1": VARIABLES})
+
+
+def refused(findings: list[Finding]) -> dict[str, str]:
+    return {f"{finding.subject} {finding.check}": finding.measured for finding in findings if not finding.ok}
+
+
+def judge(seen: Seen) -> dict[str, str]:
+    return refused(list(check_hosts(inventory(), {"portal-1": seen})))
+
+
+def test_a_sound_inventory_and_a_fresh_host_pass() -> None:
+    assert not refused(list(check_inventory(inventory())))
+    assert not judge(SEEN)
+
+
+@pytest.mark.parametrize(
+    ("variables", "check", "measured"),
+    [
+        ({"portal_timezone": None}, "variables", "without portal_timezone"),
+        ({"vault_cache_password": ""}, "secrets", "without vault_cache_password"),
+        ({"ansible_host": "192.0.2.10"}, "address", "192.0.2.10"),
+    ],
+)
+def test_inventory(variables: dict[str, object], check: str, measured: str) -> None:
+    assert refused(list(check_inventory(inventory(**variables)))) == {f"portal-1 {check}": measured}
+
+
+def test_every_environment_has_every_role_and_no_host_is_in_both() -> None:
+    sound = inventory()
+    wrong = replace(
+        sound,
+        groups={**sound.groups, "push": frozenset({"portal-1"}), "preproduction": frozenset(sound.variables)},
+    )
+    assert refused(list(check_inventory(wrong))) == {"project environments": "portal-1 in both"}
+    lacking = replace(sound, groups={**sound.groups, "push": frozenset({"portal-1"})})
+    assert refused(list(check_inventory(lacking))) == {"preproduction roles": "no host for push"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "measured"),
+    [
+        ({"ansible_distribution_major_version": "11"}, "system", "Debian 11"),
+        ({"ansible_user_id": "admin"}, "rights", "admin"),
+        ({"ansible_date_time": {"epoch_int": str(int(NOW) - 60)}}, "clock", "59 s off"),
+        ({"ansible_memtotal_mb": 900}, "memory", "943.7 MB"),
+        ({"ansible_mounts": [{"mount": "/", "size_available": 5_000_000_000}]}, "disk", "5.0 GB free"),
+    ],
+)
+def test_hosts(facts: dict[str, Any], check: str, measured: str) -> None:
+    assert judge(replace(SEEN, facts=FACTS | facts)) == {f"portal-1 {check}": measured}
+
+
+def test_a_foreign_marker_is_refused_and_an_own_one_explains_ports() -> None:
+    own = {"environment": "production", "portal_id": "acme-1"}
+    assert not judge(replace(SEEN, marker=own, listening=[80]))
+    assert judge(replace(SEEN, marker=own | {"environment": "preproduction"})) == {
+        "portal-1 marker": "preproduction of acme-1"
+    }
+    assert judge(replace(SEEN, listening=[22, 80, 3306])) == {"portal-1 ports": "80, 3306 in use"}
+
+
+def test_a_host_that_cannot_be_reached_is_judged_by_nothing_else() -> None:
+    away = Seen(failure="connect refused\nmore", unreachable=True)
+    findings = list(check_hosts(inventory(), {"portal-1": away}))
+    assert [finding.measured for finding in findings] == ["connect refused"]
+    assert verdict(findings) is ExitCode.UNREACHABLE
+
+
+def test_exit_codes() -> None:
+    good = Finding("c", "s", ok=True, measured="", limit="")
+    bad = replace(good, ok=False)
+    away = replace(bad, unreachable=True)
+    assert verdict([good]) is ExitCode.DONE
+    assert verdict([good, bad, away]) is ExitCode.PREFLIGHT
+    assert verdict([good, away]) is ExitCode.UNREACHABLE
