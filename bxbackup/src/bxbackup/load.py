@@ -392,10 +392,9 @@ class _Run:
         self._marks: dict[str, Mark] = {}
         self._queue: list[_Table] = []
         for table in reversed(job.plan.tables):
-            mark = done.get(table.dump.name)
-            if mark and mark.phase is Phase.DONE:
-                self._note(table, mark)
-            else:
+            mark = done.get(table.dump.name, Mark(Phase.ROWS))
+            self._count(table, mark)
+            if mark.phase is not Phase.DONE:
                 self._queue.append(table)
 
     def tables(self, sessions: int) -> None:
@@ -581,16 +580,18 @@ class _Run:
 
     def _note(self, table: _Table, mark: Mark) -> None:
         """Count what is done of a table, and report."""
-        name = table.dump.name
         with self._lock:
-            before = self._marks.get(name, Mark(Phase.ROWS))
-            self._marks[name] = mark
-            sizes = [end - start for start, end in table.dump.spans()]
-            self._bytes += sum(sizes[: mark.statements]) - sum(sizes[: before.statements])
-            self._loaded += (mark.phase is Phase.DONE) - (before.phase is Phase.DONE)
-            self.rows += mark.rows - before.rows
-            self.duplicates += mark.duplicates - before.duplicates
-            self._report(name)
+            self._count(table, mark)
+            self._report(table.dump.name)
+
+    def _count(self, table: _Table, mark: Mark) -> None:
+        before = self._marks.get(table.dump.name, Mark(Phase.ROWS))
+        self._marks[table.dump.name] = mark
+        sizes = [end - start for start, end in table.dump.spans()]
+        self._bytes += sum(sizes[: mark.statements]) - sum(sizes[: before.statements])
+        self._loaded += (mark.phase is Phase.DONE) - (before.phase is Phase.DONE)
+        self.rows += mark.rows - before.rows
+        self.duplicates += mark.duplicates - before.duplicates
 
     def _report(self, table: str | None, *, last: bool = False) -> None:
         now = time.monotonic()

@@ -1,0 +1,241 @@
+"""Loads that are killed, or whose server is, or that must give up: the end is that of an undisturbed run."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from backup_samples import M1
+from database_server import DatabaseServer
+from loading import Loading, write_dump
+
+import bxbackup.load
+from bxbackup.errors import DatabaseError, RefusedError
+from bxbackup.load import LoadProgress
+
+LOAD_UNTIL = """
+import json, os, signal, sys
+from pathlib import Path
+import bxbackup.load
+job = json.loads(sys.argv[1])
+bxbackup.load.REPORT_EVERY = 0.0
+bxbackup.load.LATE_KEYS_FROM = job["late"]
+steps = 0
+
+def report(progress):
+    global steps
+    steps += 1
+    if steps == job["steps"]:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+bxbackup.load.load_dump(
+    Path(job["dump"]), database=job["database"], defaults_file=Path(job["defaults"]), collation=None,
+    state_dir=Path(job["state"]), progress=report, sessions=2,
+)
+"""
+
+
+def load_until_killed(loading: Loading, folder: Path, *, steps: int, late: int) -> int:
+    """Load in a process that kills itself at its `steps`-th report; its return code."""
+    job = {
+        "dump": str(folder),
+        "database": loading.database,
+        "defaults": str(loading.server.defaults_file),
+        "state": str(loading.state),
+        "steps": steps,
+        "late": late,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", LOAD_UNTIL, json.dumps(job)],
+        env={"PYTHONPATH": str(Path(bxbackup.load.__file__).parents[1])},
+        check=False,
+        timeout=120,
+    ).returncode
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_killed_at_any_moment_and_gone_on_with(
+    seed: int, sample_dumps: dict[str, Path], loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(seed)
+    late = rng.choice([0, 1 << 20])
+    monkeypatch.setattr(bxbackup.load, "LATE_KEYS_FROM", late)
+    for _ in range(rng.randint(1, 3)):
+        code = load_until_killed(loading, sample_dumps["M1"], steps=rng.randint(1, 60), late=late)
+        assert code in {0, -signal.SIGKILL}
+    result = loading.load(sample_dumps["M1"])
+    assert (result.tables, result.rows) == (58, 4301)
+    assert loading.server.wrong_tables(loading.database, M1.manifest) == {}
+
+
+def many_statements(folder: Path) -> Path:
+    """A dump of tables with many statements each."""
+    statements: list[bytes] = []
+    for table in range(3):
+        statements.append(
+            b"CREATE TABLE `t%d` (\n  `ID` int(11) NOT NULL AUTO_INCREMENT,\n"
+            b"  `A` varchar(200) DEFAULT NULL,\n  PRIMARY KEY (`ID`),\n  KEY `a` (`A`)\n)"
+            b" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4" % table
+        )
+        for start in range(1, 4001, 100):
+            rows = b",\n".join(b"(%d, '%s')" % (number, b"x" * 100) for number in range(start, start + 100))
+            statements.append(b"INSERT INTO `t%d` VALUES\n" % table + rows)
+    return write_dump(folder, *statements)
+
+
+def test_a_killed_run_goes_on_inside_a_table(tmp_path: Path, loading: Loading) -> None:
+    folder = many_statements(tmp_path / "dump")
+    assert load_until_killed(loading, folder, steps=70, late=0) == -signal.SIGKILL
+    assert "bxbackup_load" in loading.tables
+    standing = sum(int(str(loading.rows(f"SELECT COUNT(*) FROM t{n}")[0][0])) for n in range(2))
+    assert standing >= 6000
+    result = loading.load(folder)
+    assert loading.said[0].rows >= standing
+    assert (result.rows, result.resumed) == (12000, True)
+    assert loading.tables == {"t0", "t1", "t2"}
+    for number in range(3):
+        assert loading.rows(f"SELECT COUNT(*), SUM(ID) FROM t{number}") == [(4000, 8002000)]
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[DatabaseServer]:
+    """A server that a test may kill."""
+    server = DatabaseServer(tmp_path / "server")
+    server.start()
+    yield server
+    server.end(signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("number", "flush"),
+    [(signal.SIGKILL, 1), (signal.SIGKILL, 0), (signal.SIGTERM, 1)],
+    ids=["killed", "killed and lost its last commits", "stopped"],
+)
+def test_a_server_that_dies_and_comes_back_costs_nothing_but_time(
+    number: signal.Signals,
+    flush: int,
+    tmp_path: Path,
+    own_server: DatabaseServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bxbackup.load, "REPORT_EVERY", 0.0)
+    own_server.rows(f"SET GLOBAL innodb_flush_log_at_trx_commit = {flush}")
+    loading = Loading(own_server, "portal_box", tmp_path / "state")
+    folder = many_statements(tmp_path / "dump")
+    restarts: list[threading.Thread] = []
+
+    def restart() -> None:
+        own_server.end(number)
+        time.sleep(0.5)
+        own_server.start()
+
+    def report(progress: LoadProgress) -> None:
+        if progress.rows >= 5000 and not restarts:
+            restarts.append(threading.Thread(target=restart))
+            restarts[0].start()
+
+    result = loading.load(folder, progress=report)
+    restarts[0].join()
+    assert (result.tables, result.rows, result.duplicates) == (3, 12000, 0)
+    for table in range(3):
+        assert loading.rows(f"SELECT COUNT(*), SUM(ID) FROM t{table}") == [(4000, 8002000)]
+    assert loading.tables == {"t0", "t1", "t2"}
+
+
+def test_a_server_that_stays_away_is_told_and_the_same_command_goes_on(
+    tmp_path: Path, own_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bxbackup.load, "REPORT_EVERY", 0.0)
+    loading = Loading(own_server, "portal_box", tmp_path / "state")
+    folder = many_statements(tmp_path / "dump")
+
+    def report(progress: LoadProgress) -> None:
+        if progress.rows >= 5000:
+            own_server.end(signal.SIGKILL)
+
+    with pytest.raises(DatabaseError, match="cannot be reached") as stopped:
+        loading.load(folder, progress=report, patience=0.5)
+    assert "start the same command again" in str(stopped.value.advice)
+    own_server.start()
+    result = loading.load(folder)
+    assert (result.rows, result.resumed) == (12000, True)
+
+
+def test_a_server_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "client.cnf"
+    path.write_text(f"[client]\nsocket={tmp_path / 'none.sock'}\npassword=canary\n")
+    with pytest.raises(DatabaseError, match="cannot be reached") as stopped:
+        bxbackup.load.check_target("portal_box", path, tmp_path)
+    assert "canary" not in "".join(stopped.value.lines())
+
+
+def test_two_loads_of_one_database_at_a_time_are_refused(
+    tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bxbackup.target, "LOCK_WAIT", 0)
+    folder = many_statements(tmp_path / "dump")
+    refused: list[str] = []
+
+    def report(_: LoadProgress) -> None:
+        if not refused:
+            other = replace(loading, state=tmp_path / "other")
+            with pytest.raises(RefusedError, match="another load works") as stopped:
+                other.load(folder)
+            refused.append(stopped.value.what)
+
+    assert loading.load(folder, progress=report).rows == 12000
+    assert refused
+
+
+def test_an_error_in_one_session_ends_all_and_can_be_gone_on_from(
+    tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bxbackup.load, "REPORT_EVERY", 0.0)
+    folder = many_statements(tmp_path / "dump")
+
+    class DisplayBrokeError(Exception):
+        pass
+
+    def report(progress: LoadProgress) -> None:
+        if progress.rows >= 5000:
+            raise DisplayBrokeError
+
+    with pytest.raises(DisplayBrokeError):
+        loading.load(folder, progress=report)
+    assert loading.load(folder).rows == 12000
+
+
+def test_a_mark_that_another_load_left_is_foreign(tmp_path: Path, loading: Loading) -> None:
+    folder = many_statements(tmp_path / "dump")
+    assert load_until_killed(loading, folder, steps=20, late=0) == -signal.SIGKILL
+    before = loading.tables
+    with pytest.raises(RefusedError):
+        replace(loading, state=tmp_path / "other").load(folder)
+    assert loading.tables == before
+
+
+def test_killed_between_the_last_table_and_the_note_that_all_is_done(
+    tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = many_statements(tmp_path / "dump")
+
+    def power_cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bxbackup.target, "remove_mark", power_cut)
+        with pytest.raises(KeyboardInterrupt):
+            loading.load(folder)
+    assert "bxbackup_load" in loading.tables
+    result = loading.load(folder)
+    assert (result.rows, result.resumed) == (12000, True)
+    assert loading.tables == {"t0", "t1", "t2"}
