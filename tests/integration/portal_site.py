@@ -41,7 +41,7 @@ cat > "$(mktemp "$1/letter.XXXXXXXX")"
 """
 
 AFTER_CONNECT = """<?php
-$this->queryExecute("SET NAMES 'utf8mb4' COLLATE 'utf8mb4_unicode_ci'");
+$this->queryExecute("SET NAMES 'utf8mb4' COLLATE 'utf8mb4_uca1400_nopad_ai_ci'");
 $this->queryExecute("SET SESSION sql_mode=''");
 """
 
@@ -178,6 +178,10 @@ class Site:
         fields = f"['EXTERNAL_AUTH_ID' => '', 'LOGIN' => '{login}', 'PASSWORD' => '{password}']"
         self.php(f"$u = new CUser; $u->Update(1, {fields});")
 
+    def purge(self) -> None:
+        """Empty the managed cache where it lies in files."""
+        shutil.rmtree(self.root / "bitrix/managed_cache", ignore_errors=True)
+
     def option(self, module: str, name: str, value: str) -> None:
         self.php(f"\\Bitrix\\Main\\Config\\Option::set('{module}', '{name}', '{value}');")
 
@@ -211,6 +215,8 @@ class Site:
         values = {
             "date.timezone": "Europe/Riga",
             "short_open_tag": "1",
+            # It would look at a changed file two seconds later.
+            "opcache.enable": "0",
             "log_errors": "1",
             "error_log": str(self.home / "php.log"),
             "sendmail_path": f"{self.home / 'sendmail'} {self.home / 'mail'}",
@@ -279,7 +285,9 @@ def make_site(home: Path, mariadb: Path, database: str) -> Site:
     connection = pymysql.connect(unix_socket=str(mariadb), user="root", autocommit=True)
     with connection, connection.cursor() as cursor:
         cursor.execute(f"DROP DATABASE IF EXISTS {database}")
-        cursor.execute(f"CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        cursor.execute(
+            f"CREATE DATABASE {database} CHARACTER SET utf8mb4 COLLATE utf8mb4_uca1400_nopad_ai_ci"
+        )
         cursor.execute(f"CREATE USER IF NOT EXISTS portal@localhost IDENTIFIED BY '{PASSWORD}'")
         cursor.execute(f"GRANT ALL ON {database}.* TO portal@localhost")
         cursor.execute("SET GLOBAL innodb_strict_mode=OFF")

@@ -57,7 +57,7 @@ def site(restored: Site) -> Site:
         ("pull", "nginx", "N"),
     ):
         restored.sql("REPLACE INTO b_option (MODULE_ID, NAME, VALUE) VALUES (%s, %s, %s)", *row)
-    restored.php("BXClearCache(true);")
+    restored.purge()
     restored.forget_letters()
     return restored
 
@@ -420,6 +420,8 @@ def test_search_needs_an_index_and_a_fulltext_key(site: Site, admin: Visitor) ->
     found = admin.get("/search/", q=title).facts["items"]
     assert found
     assert found[0]["url"].startswith("http://portal.acme.example/")
+    identifier, title = site.sql("SELECT ID, TITLE FROM b_crm_lead ORDER BY ID DESC LIMIT 1")[0]
+    assert admin.get("/search/", q=title).facts["items"][0]["item"] == f"LEAD.{identifier}"
 
 
 def test_search_by_words(site: Site, admin: Visitor) -> None:

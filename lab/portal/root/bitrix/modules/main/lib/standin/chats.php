@@ -100,7 +100,8 @@ final class Chats
     {
         $rows = self::hasRelations() ? Db::rows('SELECT USER_ID FROM b_im_relation WHERE CHAT_ID = ?', [$chat]) : [];
         if ($rows === []) {
-            $rows = Db::rows("SELECT DISTINCT USER_ID FROM b_pull_channel WHERE CHANNEL_TYPE = 'private'");
+            $rows = Db::rows("SELECT DISTINCT USER_ID FROM b_pull_channel WHERE CHANNEL_TYPE = 'private'"
+                . ' AND DATE_CREATE > NOW() - INTERVAL 43205 SECOND');
         }
         return array_values(array_unique([$author, ...array_map('intval', array_column($rows, 'USER_ID'))]));
     }

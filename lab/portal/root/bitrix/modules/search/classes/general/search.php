@@ -16,6 +16,10 @@ class CSearch
         'b_search_tags',
     ];
 
+    // InnoDB indexes none of its default stop words, and a query that demands one finds nothing.
+    private const STOP_WORDS = ['ABOUT', 'ARE', 'COM', 'FOR', 'FROM', 'HOW', 'THAT', 'THE', 'THIS', 'UND', 'WAS', 'WHAT',
+        'WHEN', 'WHERE', 'WHO', 'WILL', 'WITH', 'WWW'];
+
     /** Why nothing can be found: no_fulltext, or null. */
     public ?string $error = null;
 
@@ -115,11 +119,12 @@ class CSearch
             $this->error = 'no_fulltext';
             return [];
         }
+        $words = array_diff($words, self::STOP_WORDS);
         $against = implode(' ', array_map(static fn (string $word): string => "+$word*", $words));
         try {
             return Db::rows('SELECT c.MODULE_ID, c.ITEM_ID, c.TITLE, c.URL FROM b_search_content c JOIN b_search_content_text t'
                 . ' ON t.SEARCH_CONTENT_ID = c.ID WHERE MATCH (t.SEARCHABLE_CONTENT) AGAINST (? IN BOOLEAN MODE)'
-                . ' ORDER BY c.DATE_CHANGE DESC LIMIT ' . self::FOUND, [$against]);
+                . ' ORDER BY c.TITLE = ? DESC, c.DATE_CHANGE DESC LIMIT ' . self::FOUND, [$against, $parameters['QUERY']]);
         } catch (SqlQueryException $error) {
             error_log('search: ' . $error->getMessage());
             $this->error = 'no_fulltext';
@@ -198,7 +203,7 @@ class CSearch
     /** @return list<string> distinct words of three characters or more, in upper case */
     private static function words(string $text): array
     {
-        preg_match_all('/[\p{L}\p{N}]{3,}/u', mb_strtoupper(mb_scrub($text)), $found);
+        preg_match_all('/[\p{L}\p{N}_]{3,80}/u', mb_strtoupper(mb_scrub($text)), $found);
         return array_values(array_unique($found[0]));
     }
 
