@@ -133,6 +133,9 @@ class FaultyServer:
         self.most_at_once = max(self.most_at_once, self._at_once)
         try:
             return await self._send(request, seen, how, path, ranged=match is not None)
+        except ConnectionResetError:
+            # The client went away, as many tests make it do.
+            return web.Response(status=500)
         finally:
             self._at_once -= 1
 

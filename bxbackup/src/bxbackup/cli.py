@@ -150,6 +150,22 @@ def restore(
             "--patience", metavar="SECONDS", min=0, help="How long to try without getting a single byte."
         ),
     ] = 600.0,
+    uploads_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--uploads-from",
+            metavar="URL",
+            help="Base URL of a mirror of the files that the backup only lists; may be given several times. "
+            "By default the vendor's mirrors.",
+        ),
+    ] = None,
+    allow_missing_uploads: Annotated[
+        bool,
+        typer.Option(
+            "--allow-missing-uploads",
+            help="End well though no mirror has some listed files; they are reported.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Fetch, verify, unpack and load a backup, all at once.
@@ -170,6 +186,8 @@ def restore(
             time_zone=time_zone,
             state_folder=state,
             patience=patience,
+            uploads_from=uploads_from or [],
+            allow_missing_uploads=allow_missing_uploads,
             json=json,
         )
     )

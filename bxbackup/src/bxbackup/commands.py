@@ -19,6 +19,7 @@ from bxbackup.restore import Options, Restore
 from bxbackup.source import Part, local_parts, open_source, split_name
 from bxbackup.state import State, beside, existing
 from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
+from bxbackup.uploads import MIRRORS
 from bxbackup.verification import verify as read_all
 from bxbackup.volume import peek
 
@@ -183,6 +184,8 @@ def restore(
     time_zone: str,
     state_folder: Path,
     patience: float,
+    uploads_from: list[str],
+    allow_missing_uploads: bool,
     json: bool,
 ) -> int:
     """The whole way; prints the final status."""
@@ -200,6 +203,8 @@ def restore(
         cap=Cap(None if limit is None else parse_rate(limit)),
         window=None if between is None else parse_window(between),
         patience=patience,
+        mirrors=tuple(uploads_from) or MIRRORS,
+        allow_missing_uploads=allow_missing_uploads,
     )
     previous = signal.signal(signal.SIGTERM, _on_terminate)
     try:

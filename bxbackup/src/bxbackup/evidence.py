@@ -74,6 +74,11 @@ class _Multipart:
         return self._outer.hexdigest()
 
 
+def is_md5(etag: str) -> bool:
+    """Whether an ETag has the look of an object's MD5."""
+    return _PLAIN.match(etag) is not None
+
+
 def piece_sizes(size: int, count: int) -> list[int]:
     """Sizes of upload pieces with which an object of `size` bytes has `count` of them: usual ones first."""
     least = -(-size // count)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from bxbackup.baseline import write_baseline
@@ -20,6 +21,7 @@ from bxbackup.state import State, now
 from bxbackup.status import Status
 from bxbackup.transfer import Transfer
 from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
+from bxbackup.uploads import MIRRORS, Uploads, find_list
 from bxbackup.volume import peek, peek_bytes, read_marks
 
 _TICK = 1.0
@@ -46,6 +48,8 @@ class Options:
     cap: Cap = field(default_factory=lambda: Cap(None))
     window: Window | None = None
     patience: float = 600.0
+    mirrors: tuple[str, ...] = MIRRORS
+    allow_missing_uploads: bool = False
 
 
 class Shelf:
@@ -141,7 +145,9 @@ class Restore:
         self._crash: Exception | None = None
         self._lock = threading.Lock()
         self._dump_passed = threading.Event()
+        self._unpacked = threading.Event()
         self._abandoned = threading.Event()
+        self._uploads: Uploads | None = None
         self._transfer: Transfer | None = None
         self._unpacking: Unpacking | None = None
         self._loaded: LoadResult | None = None
@@ -173,7 +179,12 @@ class Restore:
             return
         threads = [
             threading.Thread(target=self._guard, args=(room,), name=name, daemon=True)
-            for name, room in (("transfer", self._fetch), ("unpack", self._unpack), ("load", self._load_dump))
+            for name, room in (
+                ("transfer", self._fetch),
+                ("unpack", self._unpack),
+                ("load", self._load_dump),
+                ("uploads", self._fetch_uploads),
+            )
         ]
         for thread in threads:
             thread.start()
@@ -259,6 +270,7 @@ class Restore:
         self._abandoned.set()
         self._shelf.stop(error)
         self._dump_passed.set()
+        self._unpacked.set()
         if self._transfer is not None:
             self._transfer.stop()
 
@@ -319,6 +331,7 @@ class Restore:
             self._unpack_parts()
         finally:
             self._dump_passed.set()
+            self._unpacked.set()
 
     def _unpack_parts(self) -> None:
         state = self._state
@@ -377,6 +390,32 @@ class Restore:
             time_zone=options.time_zone,
         )
 
+    def _fetch_uploads(self) -> None:
+        """Fetch the files that the backup only lists, once all that it holds is unpacked."""
+        self._unpacked.wait()
+        work, listing = self._unpacking, find_list(self._state.dump)
+        if self._abandoned.is_set() or work is None or not work.finished or listing is None:
+            return
+        options = self._options
+        self._uploads = Uploads(
+            listing,
+            options.to / "upload",
+            self._state.folder,
+            options.mirrors,
+            unpacked=lambda path: work.wrote(b"upload/" + os.fsencode(path)),
+            repaired=self.repaired,
+            connections=options.connections,
+            cap=options.cap,
+            window=options.window,
+            patience=options.patience,
+            stopped=self._abandoned.is_set,
+        )
+        try:
+            asyncio.run(self._uploads.run())
+        except AbsentError:
+            if not (options.allow_missing_uploads and self._uploads.counts.missing):
+                raise
+
     # events of the transfer
 
     def head(self, first: Part, data: bytes) -> None:
@@ -432,6 +471,8 @@ class Restore:
             status.rate, status.fetched = self._transfer.rate, self._transfer.fetched
         if self._unpacking is not None:
             status.files = self._unpacking.counts.files
+        if self._uploads is not None:
+            status.extra["uploads"] = asdict(self._uploads.counts)
         status.remaining = self._remaining()
         status.write(self._state.status)
         self._say(status)

@@ -284,6 +284,10 @@ class Unpacker:
             }
         )
 
+    def wrote(self, path: bytes) -> bool:
+        """Whether a path of the site came with the archive."""
+        return _key("site", path) in self._seen
+
     # state
 
     def sync(self) -> None:

@@ -64,7 +64,7 @@ class Unpacking:
     passed_dump: Callable[[], None] | None = None
     progress: Callable[[int], None] | None = None
     next: int = 0
-    whole: bool = True
+    finished: bool = False
     _unpacker: Unpacker = field(init=False)
     _parser: TarParser = field(init=False)
 
@@ -107,6 +107,10 @@ class Unpacking:
         """What is suspect in the archive: kind, offset, length, path, text."""
         return self._unpacker.problems
 
+    def wrote(self, path: bytes) -> bool:
+        """Whether a path below the target came with the archive."""
+        return self._unpacker.wrote(path)
+
     def take(self, path: Path, name: str) -> None:
         """Unpack the next volume from its file, then make it durable.
 
@@ -127,10 +131,9 @@ class Unpacking:
 
     def finish(self) -> bool:
         """All volumes were taken. Returns whether the stream ended between two entries."""
-        self.whole = self._parser.close()
+        self.finished = self._parser.close()
         self._unpacker.dump_ends()
-        self._checkpoint()
-        return self.whole
+        return self.finished
 
     def close(self) -> None:
         """Give back all descriptors."""
