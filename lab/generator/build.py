@@ -4,13 +4,13 @@ import hashlib
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from lab.generator.plan import Settings
-from lab.generator.portal import VIEW, VIEW_DDL, Portal
+from lab.generator.portal import Portal
 from lab.generator.tree import CLOUD_LIST, CONFIG_MARK, EXCLUDED, PRIVATE, Item, cloud_key, tree
 from lab.writer.archive import Archive, ArchiveWriter, FileRecord
 from lab.writer.cipher import VERSIONS, BlockCipher
@@ -156,7 +156,8 @@ class BackupBuilder:
             counter, rows = self._portal.counted_rows(table)
             ddl = table.ddl(collation=self._settings.collation, auto_increment=counter)
             self._tables[name] = dump.table(table, ddl, counter, rows)
-        dump.view(VIEW, VIEW_DDL)
+        for view in self._portal.views:
+            dump.view(view.name, view.ddl)
         dump.finish(self._settings.at + timedelta(minutes=7))
 
     def _write_cdn(self, item: Item) -> FileRecord:
@@ -172,7 +173,6 @@ class BackupBuilder:
     def _manifest(self, archive: Archive, cdn: list[FileRecord]) -> dict[str, object]:
         form, portal, settings = self._form, self._portal, self._settings
         encrypted = form.password is not None
-        view = self._view_facts()
         return {
             "sample": None,
             "dataset": f"size {settings.size}, seed {settings.seed}",
@@ -208,19 +208,23 @@ class BackupBuilder:
             "tables_method": TABLES_METHOD,
             "tables": {
                 name: {"after_import": _after_import(facts), "source_equal": True}
-                for name, facts in (*self._tables.items(), (VIEW, view))
+                for name, facts in (*self._tables.items(), *self._view_facts())
             },
             "b_file": portal.file_facts(),
             "facts": portal.facts(),
         }
 
-    def _view_facts(self) -> TableFacts:
-        lines = [
-            "\t".join("NULL" if value is None else str(value) for value in row) + "\n"
-            for row in self._portal.crm.view_rows()
-        ]
-        digest = hashlib.md5("".join(lines).encode(), usedforsecurity=False).hexdigest()
-        return TableFacts(VIEW, "view", None, None, len(lines), "`D`,`CNT`,`SUMM`", digest)
+    def _view_facts(self) -> Iterator[tuple[str, TableFacts]]:
+        for view in self._portal.views:
+            rows = [
+                "\t".join("NULL" if value is None else str(value) for value in row) + "\n"
+                for row in view.rows()
+            ]
+            digest = hashlib.md5("".join(rows).encode(), usedforsecurity=False).hexdigest()
+            yield (
+                view.name,
+                TableFacts(view.name, "view", None, None, len(rows), ",".join(view.order_by), digest),
+            )
 
     def _file_facts(self, archive: Archive, cdn: list[FileRecord]) -> list[dict[str, object]]:
         found = [_file_fact(record, archive.copies[record.path]) for record in archive.records]

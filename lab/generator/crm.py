@@ -1,5 +1,6 @@
 """CRM: leads, contacts, companies, deals, activities, timeline."""
 
+from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from random import Random
@@ -33,6 +34,7 @@ class Crm:
         self.managers = [user.id for user in staff.of("network")][:MANAGERS]
         self.search_lead = max(1, int(len(self.moments) * SEARCH_LEAD_SHARE))
         self.search_title = f"Заявка: {SEARCH_WORD} для фасада"
+        self.sources: Counter[str] = Counter()
         self.daily: dict[str, tuple[int, Decimal | None]] = {}
 
     @property
@@ -73,6 +75,8 @@ class Crm:
             if money is not None:
                 total = money if total is None else total + money
             self.daily[day] = (seen + 1, total)
+            source = SOURCES[int(random.random() * 5)]
+            self.sources[source] += 1
             yield (
                 number,
                 created,
@@ -86,7 +90,7 @@ class Crm:
                 semantics,
                 None if money is None else f"{money:.2f}",
                 "RUB",
-                SOURCES[int(random.random() * 5)],
+                source,
                 title,
                 f"{random.choice(FIRST_NAMES)} {random.choice(LAST_NAMES)}" if named else None,
                 comment,
@@ -94,11 +98,15 @@ class Crm:
                 stamp(min(self.end - 1, second + DAY)) if final else None,
             )
 
-    def view_rows(self) -> Iterator[Row]:
+    def daily_rows(self) -> Iterator[Row]:
         """What v_sample_lead_daily shows after the import; call when all leads are written."""
         for day in sorted(self.daily):
             count, total = self.daily[day]
             yield (day, count, None if total is None else f"{total:.2f}")
+
+    def source_rows(self) -> Iterator[Row]:
+        """What v_sample_lead_source shows after the import; call when all leads are written."""
+        yield from sorted(self.sources.items())
 
     def lead_field_rows(self, random: Random) -> Iterator[Row]:
         """Rows of b_uts_crm_lead: every fourth lead has own fields."""

@@ -11,21 +11,13 @@ from lab.generator.leftovers import APPS, Leftovers
 from lab.generator.plan import Plan, Settings
 from lab.generator.settings import UNSENT_MAILS, Configuration
 from lab.generator.talk import NOTIFICATION_EVERY, Talk
+from lab.generator.views import DEFINER, views
 from lab.generator.words import Phrases
 from lab.generator.work import Storage, Work
 from lab.writer.rows import Row
 from lab.writer.schema import Table, read_tables
 
 SCHEMA = Path(__file__).parent / "schema"
-VIEW = "v_sample_lead_daily"
-VIEW_DEFINER = "bx_cloud@%"
-VIEW_DDL = (
-    "CREATE ALGORITHM=UNDEFINED DEFINER=`bx_cloud`@`%` SQL SECURITY DEFINER VIEW `v_sample_lead_daily` AS "
-    "select cast(`b_crm_lead`.`DATE_CREATE` as date) AS `D`,count(0) AS `CNT`,"
-    "sum(`b_crm_lead`.`OPPORTUNITY`) AS `SUMM` from `b_crm_lead` "
-    "where `b_crm_lead`.`STATUS_ID` <> 'JUNK;x' group by cast(`b_crm_lead`.`DATE_CREATE` as date)"
-)
-
 RowSource = Callable[[Random], Iterable[Row]]
 
 
@@ -76,6 +68,7 @@ class Portal:
         self.leftovers = Leftovers(
             settings.domain, settings.mail_domain, self.staff, self.end, settings.portal_number
         )
+        self.views = views(self.crm)
         self._sources = self._row_sources()
         plan = self.plan
         self._last_ids = {
@@ -324,5 +317,5 @@ class Portal:
                 self.random("b_option")
             ),
             "search_rows": 0,
-            "view_definer": VIEW_DEFINER,
+            "view_definer": DEFINER,
         }

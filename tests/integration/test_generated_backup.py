@@ -17,6 +17,7 @@ import pytest
 
 from bxbackup import cli
 from lab.generator.__main__ import main
+from lab.generator.views import SOURCE_DATABASE
 from lab.writer import damage
 
 PASSWORD = "Тест generator 26"
@@ -125,13 +126,17 @@ def test_tables_equal_the_manifest(plain: Backup, unpacked: Path, mariadb_socket
     assert len(dumps) == 2
     session = b"SET sql_mode='', FOREIGN_KEY_CHECKS=0, time_zone='+00:00';\n"
     dump = (session + b"".join(dumps)).replace(b"`bx_cloud`@`%`", b"CURRENT_USER")
-    client(mariadb_socket, "-e", "CREATE DATABASE generated CHARACTER SET utf8mb4")
-    client(mariadb_socket, "--binary-mode", "generated", statements=dump)
-    assert differing_tables(mariadb_socket, "generated", plain.manifest) == []
+    client(mariadb_socket, "-e", f"CREATE DATABASE {SOURCE_DATABASE} CHARACTER SET utf8mb4")
+    client(mariadb_socket, "--binary-mode", SOURCE_DATABASE, statements=dump)
+    assert differing_tables(mariadb_socket, SOURCE_DATABASE, plain.manifest) == []
     facts = plain.manifest["facts"]
     lead = facts["search"]
     title = client(
-        mariadb_socket, "-N", "-e", f"SELECT TITLE FROM b_crm_lead WHERE ID = {lead['lead_id']}", "generated"
+        mariadb_socket,
+        "-N",
+        "-e",
+        f"SELECT TITLE FROM b_crm_lead WHERE ID = {lead['lead_id']}",
+        SOURCE_DATABASE,
     )
     assert title.decode().strip() == lead["title"]
     comments = client(
@@ -139,7 +144,7 @@ def test_tables_equal_the_manifest(plain: Backup, unpacked: Path, mariadb_socket
         *("-N", "-B", "-e"),
         f"SELECT POST_MESSAGE FROM b_forum_message WHERE TOPIC_ID = {facts['task']['forum_topic_id']}"
         " AND NEW_TOPIC = 'N' ORDER BY ID",
-        "generated",
+        SOURCE_DATABASE,
     )
     assert comments.decode().splitlines() == facts["task"]["comments"]
 
