@@ -1,0 +1,88 @@
+"""baseline.json: what stands before the portal's own code runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from backup_samples import M1
+from loading import Loading, write_dump
+
+from bxbackup.baseline import Baseline, write_baseline
+from bxbackup.errors import DatabaseError
+
+STAGES = (
+    b"CREATE TABLE `b_crm_status` (\n  `ID` int(11) NOT NULL AUTO_INCREMENT,\n"
+    b"  `STATUS_ID` varchar(50) DEFAULT NULL,\n  `COLOR` float DEFAULT NULL,\n  PRIMARY KEY (`ID`)\n)"
+    b" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+)
+ROWS = b"INSERT INTO `b_crm_status` VALUES\n(1, 'NEW', NULL),\n(2, '', 0.5)"
+
+
+def baseline_of(loading: Loading, folder: Path, path: Path) -> Baseline:
+    """Load and take the baseline."""
+    loading.load(folder)
+    return write_baseline(
+        path,
+        dump_dir=folder,
+        database=loading.database,
+        defaults_file=loading.server.defaults_file,
+        source_zone="+03:00",
+    )
+
+
+def test_the_baseline_of_a_sample_says_what_its_manifest_says(
+    sample_dumps: dict[str, Path], loading: Loading, tmp_path: Path
+) -> None:
+    path = tmp_path / "baseline.json"
+    baseline_of(loading, sample_dumps["M1"], path)
+    assert path.stat().st_mode & 0o777 == 0o640
+    said = json.loads(path.read_text())
+    tables = {name: table["after_import"] for name, table in M1.manifest["tables"].items()}
+    assert said["rows"] == {name: table["rows"] for name, table in tables.items()}
+    assert said["dump"] == {"began": "2026-11-22 12:15:22", "ended": "2026-11-22 12:15:22", "zone": "+03:00"}
+    assert (said["database"], said["time_zone"]) == (loading.database, "+00:00")
+    assert said["ids"]["b_crm_lead"] == {"max_id": 1140, "auto_increment": 1141}
+    assert {"b_tasks", "b_im_message", "b_forum_message", "b_crm_deal"} <= set(said["ids"])
+    for name, ids in said["ids"].items():
+        assert ids["auto_increment"] == tables[name]["auto_increment"]
+    assert set(said["hashes"]) == {"stages", "categories", "user_fields"}
+    assert said["hashes"]["categories"] is None
+    assert len(said["hashes"]["stages"]) == 64
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ("UPDATE b_crm_status SET STATUS_ID = 'NEW ' WHERE ID = 1", False),
+        ("UPDATE b_crm_status SET COLOR = 0 WHERE ID = 1", False),
+        ("DELETE FROM b_crm_status WHERE ID = 2", False),
+        ("ALTER TABLE b_crm_status CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", True),
+        ("ALTER TABLE b_crm_status ENGINE = MyISAM", True),
+    ],
+)
+def test_hashes_follow_every_byte_and_nothing_else(
+    change: str, same: bool, tmp_path: Path, loading: Loading
+) -> None:
+    folder = write_dump(tmp_path / "dump", STAGES, ROWS)
+    before = baseline_of(loading, folder, tmp_path / "before.json")
+    loading.rows(change)
+    after = baseline_of(loading, folder, tmp_path / "after.json")
+    assert (before.hashes == after.hashes) is same
+
+
+def test_an_empty_portal_has_a_baseline(tmp_path: Path, loading: Loading) -> None:
+    baseline = baseline_of(loading, write_dump(tmp_path / "dump", STAGES), tmp_path / "baseline.json")
+    assert baseline.rows == {"b_crm_status": 0}
+    assert baseline.ids["b_crm_status"].max_id is None
+
+
+def test_without_a_server_there_is_no_baseline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bxbackup.baseline.PATIENCE", 0.0)
+    options = tmp_path / "client.cnf"
+    options.write_text(f"[client]\nsocket={tmp_path / 'none.sock'}\n")
+    folder = write_dump(tmp_path / "dump", STAGES)
+    with pytest.raises(DatabaseError):
+        write_baseline(tmp_path / "b.json", dump_dir=folder, database="x", defaults_file=options)
+    assert not (tmp_path / "b.json").exists()
