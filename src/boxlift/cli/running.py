@@ -60,6 +60,7 @@ def verify(
 
     [bold]Examples:[/] boxlift verify · boxlift verify restore
     """
+    display = display_for(console(), quiet=quiet)
     raise typer.Exit(
         run_verification(current_project(context), pass_, suite, staging=staging, display=display)
     )

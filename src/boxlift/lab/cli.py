@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import time
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from boxlift.cli.output import console
+from boxlift.lab.demo import Demo
 from boxlift.lab.hosts import Hosts, LabStatus
 from boxlift.lab.lock import locked
 from boxlift.lab.place import Lab
@@ -55,6 +58,23 @@ def status(
         typer.echo(json.dumps(dataclasses.asdict(found), indent=2))
     else:
         _show(found)
+
+
+@app.command()
+def demo(
+    backup: Annotated[
+        Path | None, typer.Option("--backup", metavar="ARCHIVE", help="First volume of a backup to move.")
+    ] = None,
+    password_file: Annotated[
+        Path | None, typer.Option("--password-file", help="File with the password of an encrypted backup.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", help="Last step of the plan to go to.")] = None,
+) -> None:
+    """Move a whole portal on the lab: every step of the final pass, persons' steps confirmed as "lab"."""
+    lab = Lab.here()
+    with locked(lab, "demo"):
+        code = Demo(lab, console(), say).run(backup, password_file, until)
+    raise typer.Exit(code)
 
 
 def say(text: str) -> None:

@@ -97,6 +97,12 @@ class Hosts:
             run(["rm", "-rf", "--one-file-system", str(self.lab.folder)], root=True)
             self._say(f"removed {self.lab.folder}")
 
+    def identities(self) -> dict[str, str]:
+        """Host name to the id of its container: a host that was made anew has another."""
+        names = sorted(self.engine.containers())
+        ids = self.engine.podman("inspect", "--format", "{{.Id}}", *map(self.engine.container, names)).split()
+        return dict(zip(names, ids, strict=True))
+
     def status(self) -> LabStatus:
         """What there is, without changing anything."""
         prerequisite.check_programs()
