@@ -60,10 +60,9 @@ def verify(
 
     [bold]Examples:[/] boxlift verify · boxlift verify restore
     """
+    project = current_project(context)
     display = display_for(console(), quiet=quiet)
-    raise typer.Exit(
-        run_verification(current_project(context), pass_, suite, staging=staging, display=display)
-    )
+    raise typer.Exit(run_verification(project, pass_, suite, staging=staging, display=display))
 
 
 @app.command()

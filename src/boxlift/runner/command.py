@@ -13,7 +13,7 @@ from boxlift.plan.state import Position, State, position
 from boxlift.project import Project
 from boxlift.runner.display import Display
 from boxlift.runner.suite import suites
-from boxlift.runner.walk import at_work, place_option, variables
+from boxlift.runner.walk import PREFLIGHT_SUITE, at_work, place_option, variables
 from boxlift.runner.work import Work
 
 _RELEASE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -117,6 +117,9 @@ def _suites_due(where: Position, target: str) -> list[str]:
     done = [item.step for item in where.steps if item.state is State.DONE and item.step.target == target]
     restored = [step for step in done if step.release == "restored" and step.suites]
     found: dict[str, None] = {}
-    for step in restored or done:
-        found.update(dict.fromkeys(step.suites))
+    for step in done:
+        lasting = [
+            suite for suite in step.suites if suite == PREFLIGHT_SUITE or not restored or step in restored
+        ]
+        found.update(dict.fromkeys(lasting))
     return list(found)

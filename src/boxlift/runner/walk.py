@@ -89,7 +89,7 @@ def run_plan(
             ):
                 raise RefusedError(
                     f"{name} is destructive and was not agreed to. It changes: {item.step.changes}",
-                    cure=f"boxlift run {name} --yes",
+                    cure=f"{resume_command(project, name)} --yes",
                 )
             source = project.backup(chosen) if item.step.backup else None
             if source is not None:

@@ -1,0 +1,202 @@
+"""The project folder: what init makes, what it refuses, where secrets are."""
+
+from __future__ import annotations
+
+import re
+import stat
+from pathlib import Path
+
+import pytest
+import yaml
+from ansible.parsing.vault import VaultLib, VaultSecret
+
+from boxlift.content import content_root
+from boxlift.errors import PreflightError, RefusedError, UsageError
+from boxlift.plan import Pass
+from boxlift.project import Answers, Project, create, find, load
+from boxlift.project.lock import RunnerLock, is_held
+from boxlift.project.vault import vault_source
+
+ANSWERS = Answers(
+    portal_domain="portal.acme.ru",
+    staging_domain="staging.acme.ru",
+    telephony_domain="pbx.acme.ru",
+    timezone="Europe/Moscow",
+    addresses={"portal-1": "10.0.0.1", "staging-1": "10.0.0.2", "pbx-1": "10.0.0.3"},
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return create(tmp_path / "acme", answers=ANSWERS)
+
+
+def vault(project: Project, environment: str) -> dict[str, str]:
+    content = (project.inventory / "group_vars" / environment / "vault.yml").read_bytes()
+    assert content.startswith(b"$ANSIBLE_VAULT;1.1;AES256")
+    opened = VaultLib([("default", VaultSecret(project.vault({}).read()))]).decrypt(content)
+    values = yaml.safe_load(opened)
+    assert isinstance(values, dict)
+    return values
+
+
+def test_secrets_are_fresh_for_each_environment_and_of_the_right_form(project: Project) -> None:
+    production, preproduction = vault(project, "production"), vault(project, "preproduction")
+    assert production.keys() == preproduction.keys()
+    assert not set(production.values()) & set(preproduction.values())
+    forms = {"vault_push_signature_key": r"[0-9a-f]{128}", "vault_portal_crypto_key": r"[0-9a-f]{32}"}
+    for name, value in production.items():
+        assert re.fullmatch(forms.get(name, r"[A-Za-z0-9]{32}"), value), name
+    assert set(production) == {
+        "vault_database_portal_password",
+        "vault_database_restore_password",
+        "vault_cache_password",
+        "vault_push_signature_key",
+        "vault_portal_admin_password",
+        "vault_portal_crypto_key",
+    }
+
+
+def test_files_with_secrets_are_private(project: Project, tmp_path: Path) -> None:
+    password = project.vault({}).path
+    assert password.is_relative_to(tmp_path / "config" / "boxlift")
+    private = [password, *project.inventory.rglob("vault.yml")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in private} == {0o600}
+    assert stat.S_IMODE(project.root.stat().st_mode) == 0o700
+    plain = [path for path in project.root.rglob("*") if path.is_file() and path not in private]
+    secrets = [password.read_text().strip(), *vault(project, "production").values()]
+    assert not [path for path in plain for secret in secrets if secret in path.read_text()]
+
+
+def test_answers_stand_in_the_inventory_and_remarks_stay(project: Project) -> None:
+    hosts = yaml.safe_load((project.inventory / "hosts.yml").read_text())
+    assert hosts["all"]["children"]["production"]["hosts"]["portal-1"]["ansible_host"] == "10.0.0.1"
+    text = (project.inventory / "group_vars" / "all" / "project.yml").read_text()
+    values = yaml.safe_load(text)
+    assert values["portal_domain"] == "portal.acme.ru"
+    assert values["portal_timezone"] == "Europe/Moscow"
+    assert re.fullmatch(r"acme-[a-z0-9]{8}", values["portal_id"])
+    assert "# Name under which users reach the portal." in text
+    staging = yaml.safe_load((project.inventory / "group_vars/preproduction/environment.yml").read_text())
+    assert staging == {"portal_environment": "preproduction", "portal_domain": "staging.acme.ru"}
+
+
+def test_the_example_has_no_time_zone() -> None:
+    example = content_root() / "inventories" / "example" / "group_vars" / "all" / "project.yml"
+    assert "portal_timezone" not in yaml.safe_load(example.read_text())
+
+
+def test_a_project_is_never_made_twice(project: Project) -> None:
+    before = (project.root / "boxlift.yml").read_text()
+    with pytest.raises(UsageError, match="is a boxlift project already"):
+        create(project.root, answers=ANSWERS)
+    assert (project.root / "boxlift.yml").read_text() == before
+
+
+def test_a_foreign_inventory_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "acme" / "inventory").mkdir(parents=True)
+    with pytest.raises(UsageError, match="is not boxlift's"):
+        create(tmp_path / "acme", vault_password_file=tmp_path / "password")
+
+
+def test_what_a_broken_off_init_left_is_taken_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> bytes:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("boxlift.project.folder.encrypt", fail)
+        with pytest.raises(OSError, match="No space"):
+            create(tmp_path / "acme", vault_password_file=tmp_path / "password")
+    with pytest.raises(UsageError, match="no boxlift project"):
+        find(tmp_path / "acme")
+    assert create(tmp_path / "acme", vault_password_file=tmp_path / "password").settings.name == "acme"
+
+
+def test_a_project_is_found_from_within(project: Project) -> None:
+    assert find(project.inventory / "group_vars").root == project.root
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: acme\ncolour: red\n", "colour: Extra inputs"),
+        ("name: Acme!\n", "name: String should match"),
+        ("name: [\n", "is no YAML"),
+        ("version: 2\nname: a\n", "version: Input should be less"),
+    ],
+)
+def test_mistakes_in_boxlift_yml_are_told(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "boxlift.yml").write_text(text)
+    with pytest.raises(UsageError, match=re.escape(message)):
+        load(tmp_path)
+
+
+def password_file(path: Path, mode: int = 0o600) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("pw\n")
+    path.chmod(mode)
+    return path
+
+
+def test_one_source_of_the_vault_password(tmp_path: Path) -> None:
+    root, one, two = tmp_path / "p", password_file(tmp_path / "one"), password_file(tmp_path / "two")
+    assert vault_source(root, one, None, {}).path == one
+    assert vault_source(root, None, None, {"ANSIBLE_VAULT_PASSWORD_FILE": str(one)}).path == one
+    assert vault_source(root, None, None, {"ANSIBLE_VAULT_IDENTITY_LIST": f"x@{one}"}).path == one
+    assert vault_source(root, one, None, {"ANSIBLE_VAULT_PASSWORD_FILE": str(one)}).path == one
+    for sources in [(one, two, {}), (one, None, {"ANSIBLE_VAULT_PASSWORD_FILE": str(two)})]:
+        with pytest.raises(UsageError, match="more than one source"):
+            vault_source(root, *sources)
+    with pytest.raises(UsageError, match="has no source"):
+        vault_source(root, None, None, {})
+
+
+def test_unsafe_sources_are_refused(tmp_path: Path) -> None:
+    root = tmp_path / "p"
+    with pytest.raises(UsageError, match="lies inside the project"):
+        vault_source(root, password_file(root / "password"), None, {})
+    with pytest.raises(UsageError, match="can be read by others"):
+        vault_source(root, password_file(tmp_path / "open", 0o640), None, {})
+    with pytest.raises(UsageError, match="cannot be read"):
+        vault_source(root, tmp_path / "absent", None, {})
+
+
+def test_a_client_script_may_give_the_password(tmp_path: Path) -> None:
+    script = password_file(tmp_path / "ask-client", 0o755)
+    script.write_text("#!/bin/sh\necho from-$2\n")
+    assert vault_source(tmp_path / "p", None, script, {}).read() == b"from-default"
+
+
+def test_where_the_backup_is(project: Project) -> None:
+    with pytest.raises(PreflightError, match="nobody has said yet"):
+        project.backup(Pass.REHEARSAL)
+    link = "https://s3.example/a.tar.gz?X-Amz-Signature=canary"
+    project.set_backup(Pass.REHEARSAL, [link], "secret password")
+    backup = project.backup(Pass.REHEARSAL)
+    assert backup.variables() == {"portal_backup_source": link, "portal_backup_password": "secret password"}
+    assert backup.secrets() == [link, "secret password"]
+    assert "canary" not in repr(backup)
+    assert "secret" not in repr(backup)
+    path = project.root / "backup" / "rehearsal.txt"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text("# of Friday\n\nhttps://a/1\nhttps://a/2\n")
+    assert project.backup(Pass.REHEARSAL).variables()["portal_backup_source"] == [
+        "https://a/1",
+        "https://a/2",
+    ]
+    path.chmod(0o644)
+    with pytest.raises(PreflightError, match="can be read by others"):
+        project.backup(Pass.REHEARSAL)
+
+
+def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not is_held(path)
+    with RunnerLock(path, "run"):
+        assert is_held(path)
+        with pytest.raises(RefusedError, match=r"another runner works on this project: process \d+ \(run\)"):
+            RunnerLock(path, "check").__enter__()
+    assert not is_held(path)
+    with RunnerLock(path, "run"):
+        pass

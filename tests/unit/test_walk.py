@@ -1,0 +1,216 @@
+"""Which steps a run goes through, and where it stops; no Ansible is started here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from boxlift.errors import ExitCode, PersonNextError, PreflightError, RefusedError, UsageError
+from boxlift.plan import Pass
+from boxlift.project import Project, create
+from boxlift.runner import Request, run_plan
+from boxlift.runner.attempt import Attempts
+from boxlift.runner.display import Display
+from boxlift.runner.work import Work
+
+Works = list[Work]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    template = tmp_path / "template"
+    template.mkdir()
+    made = create(tmp_path / "acme", template=template, vault_password_file=tmp_path / "password")
+    for pass_ in Pass:
+        made.set_backup(pass_, [f"/backup/{pass_}.tar.gz"])
+    return made
+
+
+@pytest.fixture
+def works(monkeypatch: pytest.MonkeyPatch) -> Works:
+    """Every work is recorded and succeeds, but for steps named in `fail`."""
+    done: Works = []
+
+    def carry_out(self: Attempts, work: Work) -> ExitCode:
+        done.append(work)
+        attempt = self._journal.begin(
+            run=1, pass_=work.pass_, phase=work.phase, step=work.step, kind=work.kind,
+            release=work.release, trial=work.trial, log="",
+        )  # fmt: skip
+        failed = work.title.startswith("FAIL")
+        self._journal.end(attempt, "failed" if failed else "done", 4 if failed else 0)
+        return ExitCode.HOST_FAILED if failed else ExitCode.DONE
+
+    monkeypatch.setattr(Attempts, "carry_out", carry_out)
+    return done
+
+
+def go(
+    project: Project, request: Request | None = None, pass_: Pass | None = None, *, agree: bool = False
+) -> ExitCode:
+    return run_plan(project, pass_, request, display=Display(), ask=lambda _: agree)
+
+
+def steps(works: Works) -> str:
+    return " ".join(work.step for work in works)
+
+
+def named(*names: str) -> Request:
+    return Request(names=names)
+
+
+ANNA = "Anna"
+
+
+def test_run_goes_on_until_a_person_is_next(project: Project, works: Works) -> None:
+    with pytest.raises(PersonNextError, match="the next step is the client's: buy-certificate") as caught:
+        go(project)
+    assert caught.value.cure == "boxlift confirm buy-certificate --by NAME"
+    assert steps(works) == "provision-production check-environment install-portal"
+
+
+def test_with_a_stand_in_for_persons_the_whole_rehearsal_runs(project: Project, works: Works) -> None:
+    assert go(project, Request(confirm_as=ANNA)) is ExitCode.DONE
+    assert steps(works) == (
+        "provision-production check-environment install-portal deploy-certificate check-portal build-staging"
+        " restore-backup activate-release repair-portal refresh-staging"
+    )
+    assert go(project) is ExitCode.DONE
+    assert len(works) == 10
+
+
+def test_the_final_pass_begins_at_the_backup_and_asks_before_what_is_destructive(
+    project: Project, works: Works
+) -> None:
+    go(project, Request(confirm_as=ANNA))
+    works.clear()
+    with pytest.raises(RefusedError, match="open-portal is destructive and was not agreed to") as caught:
+        go(project, Request(confirm_as=ANNA), Pass.FINAL)
+    assert caught.value.cure == f"boxlift -C {project.root} run open-portal --yes"
+    assert steps(works) == "restore-backup activate-release repair-portal backup-production"
+    assert {work.release for work in works} == {"final-1"}
+    assert go(project, Request(confirm_as=ANNA), agree=True) is ExitCode.DONE
+    assert steps(works).endswith(
+        "open-portal send-password-letters watch-portal refresh-staging backup-production-again"
+        " remove-leftovers"
+    )
+
+
+def test_what_each_playbook_is_told(project: Project, works: Works) -> None:
+    go(project, Request(confirm_as=ANNA))
+    told = {work.step: dict(work.variables) for work in works}
+    assert told["install-portal"] == {
+        "boxlift_pass": "rehearsal",
+        "portal_release": "box",
+        "portal_target": "production",
+    }
+    assert told["restore-backup"] == {
+        "boxlift_pass": "rehearsal",
+        "portal_release": "rehearsal-1",
+        "portal_target": "production",
+        "portal_backup_source": "/backup/rehearsal.tar.gz",
+    }
+    assert told["build-staging"]["portal_target"] == "preproduction"
+    assert "portal_backup_source" not in told["activate-release"]
+
+
+def test_a_failure_ends_the_run(project: Project, works: Works) -> None:
+    fail(project, "check-environment")
+    assert go(project) is ExitCode.HOST_FAILED
+    assert steps(works) == "provision-production check-environment"
+    with pytest.raises(RefusedError, match="install-portal needs steps that are not done: check-environment"):
+        go(project, named("install-portal"))
+
+
+def fail(project: Project, step: str) -> None:
+    """Give the project a plan whose step fails in `works`."""
+    (project.root / "plan.yml").write_text(
+        "phases:\n"
+        "  - id: prepare\n"
+        "    steps:\n"
+        "      - provision-production\n"
+        f"      - {{id: {step}, title: FAIL}}\n"
+        "      - install-portal\n"
+    )
+    settings = project.root / "boxlift.yml"
+    settings.write_text(settings.read_text() + "plan: plan.yml\n")
+    object.__setattr__(project, "settings", project.settings.model_copy(update={"plan": Path("plan.yml")}))
+
+
+def test_a_named_step_runs_again_and_a_phase_goes_on(project: Project, works: Works) -> None:
+    go(project, named("provision-production"))
+    go(project, named("provision-production"))
+    assert steps(works) == "provision-production provision-production"
+    works.clear()
+    with pytest.raises(PersonNextError):
+        go(project, named("prepare"))
+    assert steps(works) == "check-environment install-portal"
+
+
+def test_steps_are_taken_in_the_plans_order(project: Project, works: Works) -> None:
+    go(project, named("install-portal", "check-environment", "provision-production"))
+    assert steps(works) == "provision-production check-environment install-portal"
+
+
+def test_a_stretch(project: Project, works: Works) -> None:
+    go(project, Request(until="check-environment"))
+    assert steps(works) == "provision-production check-environment"
+    works.clear()
+    go(project, Request(until="check-environment"))
+    assert steps(works) == ""
+    go(project, Request(start="check-environment", until="install-portal"))
+    assert steps(works) == "check-environment install-portal"
+
+
+def test_check_mode_does_nothing_for_the_plan(project: Project, works: Works) -> None:
+    go(project, Request(trial=True))
+    assert [(work.step, work.trial) for work in works] == [("provision-production", True)]
+    works.clear()
+    go(project, Request(names=("provision-production", "check-environment", "install-portal"), trial=True))
+    assert steps(works) == "provision-production install-portal"
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        (named("provision-prod"), "the plan has no step or phase `provision-prod`; did you mean"),
+        (
+            Request(start="instal-portal"),
+            "no step `instal-portal`; did you mean `install-portal`",
+        ),
+        (Request(until="prepare"), "the plan has no step `prepare`"),
+        (Request(names=("move",), start="install-portal"), "not both"),
+        (Request(start="install-portal", until="provision-production"), "comes before install-portal"),
+    ],
+)
+def test_requests_that_make_no_sense(project: Project, works: Works, request_: Request, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        go(project, request_)
+
+
+def test_a_rehearsal_refuses_what_reaches_people(project: Project, works: Works) -> None:
+    with pytest.raises(RefusedError, match="send-password-letters is no step of the rehearsal"):
+        go(project, named("send-password-letters"), agree=True)
+
+
+def test_a_persons_step_by_name(project: Project, works: Works) -> None:
+    with pytest.raises(PersonNextError, match="request-backup"):
+        go(project, named("request-backup"))
+    with pytest.raises(RefusedError, match="inform-users needs steps that are not done: request-backup"):
+        go(project, named("inform-users"))
+
+
+def test_a_restore_without_a_backup_is_not_started(project: Project, works: Works) -> None:
+    (project.root / "backup" / "rehearsal.txt").unlink()
+    with pytest.raises(PreflightError, match="nobody has said yet where the rehearsal's backup is"):
+        go(project, Request(confirm_as=ANNA))
+    assert steps(works).endswith("build-staging")
+
+
+def test_the_pass_that_was_named_is_remembered(project: Project, works: Works) -> None:
+    go(project, Request(until="build-staging", confirm_as=ANNA))
+    with pytest.raises(PersonNextError, match="request-backup"):
+        go(project, None, Pass.FINAL)
+    with project.journal() as journal:
+        assert journal.chosen_pass() == "final"
