@@ -227,9 +227,7 @@ class Site:
     @contextmanager
     def served(self) -> Iterator[Site]:
         """Serve the document root while the block runs."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         process = subprocess.Popen(
             [
                 *self.command(),
@@ -262,6 +260,13 @@ def php() -> str:
     if lacking := {"mysqli", "mbstring"} - set(loaded):
         raise LookupError(f"php lacks {', '.join(sorted(lacking))}")
     return found
+
+
+def free_port() -> int:
+    """A loopback port that was free a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 def wait_for_port(port: int) -> None:

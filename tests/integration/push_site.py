@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.integration.portal_site import REPOSITORY, wait_for_port
+from tests.integration.portal_site import REPOSITORY, free_port, wait_for_port
 
 KEY = "k" * 128
 
@@ -58,9 +58,7 @@ def running_push(home: Path, redis: Path) -> Iterator[Push]:
     ports = []
     with ExitStack() as stack:
         for publishes in (False, True):
-            with socket.socket() as probe:
-                probe.bind(("127.0.0.1", 0))
-                port = int(probe.getsockname()[1])
+            port = free_port()
             path = home / f"push-{port}.json"
             path.write_text(json.dumps(instance(port, redis, publishes=publishes)))
             process = subprocess.Popen(

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from ansible.module_utils.boxlift_wizard import WizardError, install
 
 from lab.artifacts import build_portal
-from tests.integration.portal_site import Answer, Site, Visitor, make_site, php, restore_sample
+from tests.integration.portal_site import Answer, Site, Visitor, free_port, make_site, php, restore_sample
 from tests.integration.push_site import running_redis
 
 NEW_PASSWORD = "a-new-password-1"
@@ -504,6 +506,45 @@ def test_agents_that_fail_stay(site: Site) -> None:
     site.option("main", "check_agents", "Y")
     site.cron()
     assert set(site.sql("SELECT RUNNING, RETRY_COUNT > 0 FROM b_agent")) == {("N", 1)}
+
+
+class Mailbox:
+    """Takes letters over SMTP."""
+
+    def __init__(self) -> None:
+        self.taken: list[tuple[str, list[str], str]] = []
+
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+        content = envelope.content or b""
+        text = content if isinstance(content, str) else content.decode()
+        self.taken.append((str(envelope.mail_from), envelope.rcpt_tos, text))
+        return "250 taken"
+
+
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
+def test_letters_leave_by_the_mailbox_of_the_settings(site: Site) -> None:
+    mailbox, port = Mailbox(), free_port()
+    controller = Controller(
+        mailbox,
+        hostname="127.0.0.1",
+        port=port,
+        authenticator=lambda *_: AuthResult(success=True),
+        auth_required=True,
+        auth_require_tls=False,
+    )
+    controller.start()
+    try:
+        smtp = {"host": "127.0.0.1", "port": port, "login": "p@acme.example", "password": "x"}
+        site.settings(smtp={**smtp, "enabled": True})
+        site.php("CEvent::SendImmediate('CRM_EMAIL', 's1', ['EMAIL' => 'u@example.test']);")
+        site.settings(smtp={**smtp, "enabled": False})
+        site.php("CEvent::SendImmediate('CRM_EMAIL', 's1', ['EMAIL' => 'v@example.test']);")
+    finally:
+        controller.stop()
+    ((sender, recipients, text),) = mailbox.taken
+    assert (sender, recipients) == ("p@acme.example", ["u@example.test"])
+    assert "Ссылка: http://portal.acme.example/" in text
+    assert [letter["To"] for letter in site.letters()] == ["v@example.test"]
 
 
 class Sink(BaseHTTPRequestHandler):

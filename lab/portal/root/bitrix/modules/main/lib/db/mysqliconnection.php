@@ -28,7 +28,10 @@ final class MysqliConnection
         $socket = $place !== null && str_starts_with($place, '/') ? $place : null;
         $port = $place !== null && ctype_digit($place) ? (int)$place : null;
         try {
-            $this->resource = new \mysqli(
+            $this->resource = mysqli_init();
+            // Plain and prepared queries then give numbers of the same type.
+            $this->resource->options(MYSQLI_OPT_INT_AND_FLOAT_NATIVE, 1);
+            $this->resource->real_connect(
                 $host,
                 (string)$this->configuration['login'],
                 (string)$this->configuration['password'],
