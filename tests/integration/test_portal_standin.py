@@ -187,6 +187,32 @@ def test_wizard_writes_a_collation_that_mariadb_lacks(fresh: Site) -> None:
     assert "0900" in (fresh.root / "bitrix/php_interface/after_connect_d7.php").read_text()
 
 
+def test_wizard_tells_that_there_is_no_database(fresh: Site) -> None:
+    fresh.sql(f"DROP DATABASE {fresh.database}")
+    with fresh.served():
+        assert "__wizard_form" in fresh.visitor().get("/", accept="text/html").text
+        with pytest.raises(WizardError, match="Unknown database"):
+            play(fresh)
+
+
+def test_wizard_refuses_a_database_that_holds_a_portal(fresh: Site) -> None:
+    fresh.sql("CREATE TABLE b_user (ID INT)")
+    with fresh.served(), pytest.raises(WizardError, match="b_user"):
+        play(fresh)
+
+
+def test_wizard_goes_on_after_an_interruption(fresh: Site) -> None:
+    with fresh.served():
+        fields = {
+            "CurrentStepID": "create_modules",
+            "__wiz_nextStep": "main",
+            "__wiz_nextStepStage": "database",
+        }
+        assert "Post('main', 'files'" in fresh.visitor().post("/index.php", **fields).text
+        assert fresh.sql("SHOW TABLES LIKE 'b_user'")
+        assert play(fresh)[-1] == "finish"
+
+
 def test_wizard_refuses_short_passwords(fresh: Site) -> None:
     with fresh.served(), pytest.raises(WizardError, match="password"):
         play(fresh, __wiz_admin_password="short", __wiz_admin_password_confirm="short")

@@ -28,10 +28,10 @@ final class MysqliConnection
         $socket = $place !== null && str_starts_with($place, '/') ? $place : null;
         $port = $place !== null && ctype_digit($place) ? (int)$place : null;
         try {
-            $this->resource = mysqli_init();
+            $resource = mysqli_init();
             // Plain and prepared queries then give numbers of the same type.
-            $this->resource->options(MYSQLI_OPT_INT_AND_FLOAT_NATIVE, 1);
-            $this->resource->real_connect(
+            $resource->options(MYSQLI_OPT_INT_AND_FLOAT_NATIVE, 1);
+            $resource->real_connect(
                 $host,
                 (string)$this->configuration['login'],
                 (string)$this->configuration['password'],
@@ -39,10 +39,11 @@ final class MysqliConnection
                 $port,
                 $socket,
             );
-            $this->resource->set_charset((string)($this->configuration['charset'] ?? 'utf8mb4'));
+            $resource->set_charset((string)($this->configuration['charset'] ?? 'utf8mb4'));
         } catch (\mysqli_sql_exception $error) {
             throw new ConnectionException('Mysql connect error: ' . $error->getMessage());
         }
+        $this->resource = $resource;
         $afterConnect = Application::getDocumentRoot() . '/bitrix/php_interface/after_connect_d7.php';
         if (is_file($afterConnect)) {
             include $afterConnect;

@@ -4,6 +4,7 @@ namespace Boxlift\Standin;
 use Bitrix\Main\Application;
 use Bitrix\Main\Config\Configuration;
 use Bitrix\Main\Config\Option;
+use Bitrix\Main\DB\ConnectionException;
 
 /**
  * The short path of the installation wizard (portal_runtime B): agreement, check_license_key, create_modules,
@@ -24,7 +25,11 @@ final class Wizard
         if (Configuration::getValue('connections') === null) {
             return false;
         }
-        return Application::getConnection()->isTableExists('b_user') && self::isFinished();
+        try {
+            return Application::getConnection()->isTableExists('b_user') && self::isFinished();
+        } catch (ConnectionException) {
+            return false;
+        }
     }
 
     /** Between creating b_user and the last step the wizard goes on; after it, index.php is the start page. */
@@ -69,9 +74,13 @@ final class Wizard
         if (!defined('SHORT_INSTALL')) {
             $this->errors[] = 'Only the short path is here: prepare .settings.php and dbconn.php with SHORT_INSTALL.';
         }
-        $this->errors = [...$this->errors, ...Requirements::problems()];
-        if ($this->errors === [] && !is_file(self::marker()) && Application::getConnection()->isTableExists('b_user')) {
-            $this->errors[] = 'The database already holds a portal: table b_user is there.';
+        try {
+            $this->errors = [...$this->errors, ...Requirements::problems()];
+            if ($this->errors === [] && !is_file(self::marker()) && Application::getConnection()->isTableExists('b_user')) {
+                $this->errors[] = 'The database already holds a portal: table b_user is there.';
+            }
+        } catch (ConnectionException $error) {
+            $this->errors[] = $error->getMessage();
         }
         return $this->errors === [];
     }
