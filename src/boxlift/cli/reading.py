@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -107,7 +106,7 @@ def status(context: typer.Context, pass_: PassOption = None, as_json: JsonOption
         where = position(the_plan, journal, current_pass(pass_, journal), runner_alive=project.runner_alive())
         data = standing(where, journal)
     if as_json:
-        print_json(asdict(data))
+        print_json(data.as_dict())
         return
     out = console()
     lines = {"where": data.where, "next": data.next, "who": data.who, "done": data.done, "back": data.back}

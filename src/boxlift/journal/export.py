@@ -12,6 +12,7 @@ from boxlift.figures import iso
 from boxlift.journal.store import Journal
 
 EXPORT_SCHEMA = 1
+_CONTRACT_NAMES = {"pass_name": "pass"}
 
 
 @dataclass(frozen=True)
@@ -119,8 +120,9 @@ def _rows(journal: Journal, *, details: bool) -> Iterator[Row]:
 
 
 def as_dict(row: Row) -> dict[str, object]:
-    """A row with its times in ISO 8601, UTC."""
-    return asdict(row) | {"at": iso(row.at), "ended": iso(row.ended)}
+    """A row with its times in ISO 8601, UTC, under the names of the contract."""
+    values = asdict(row) | {"at": iso(row.at), "ended": iso(row.ended)}
+    return {_CONTRACT_NAMES.get(name, name): value for name, value in values.items()}
 
 
 def json_lines(rows: Sequence[Row]) -> Iterator[str]:
@@ -130,7 +132,9 @@ def json_lines(rows: Sequence[Row]) -> Iterator[str]:
 
 def as_csv(rows: Sequence[Row]) -> str:
     out = io.StringIO()
-    writer = csv.DictWriter(out, fieldnames=[field.name for field in fields(Row)])
+    writer = csv.DictWriter(
+        out, fieldnames=[_CONTRACT_NAMES.get(field.name, field.name) for field in fields(Row)]
+    )
     writer.writeheader()
     writer.writerows(as_dict(row) for row in rows)
     return out.getvalue()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from boxlift.figures import duration, local
 from boxlift.journal import Journal
@@ -30,6 +30,11 @@ class Standing:
     who: str
     done: str
     back: str
+
+    def as_dict(self) -> dict[str, object]:
+        """Under the names of docs/contracts/status.schema.json."""
+        values = asdict(self)
+        return {"pass": values.pop("pass_name"), **values}
 
 
 def standing(position: Position, journal: Journal) -> Standing:

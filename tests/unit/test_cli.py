@@ -1,0 +1,208 @@
+"""The command line: what exists, what it prints, and that its JSON keeps the published schemas."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from typer.testing import CliRunner
+
+from boxlift.cli import app, main
+from boxlift.errors import BoxliftError
+from boxlift.journal import Result, Segment
+from boxlift.plan import Pass
+from boxlift.project import Project, create
+
+CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
+RUNNER = CliRunner()
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    template = tmp_path / "template"
+    template.mkdir()
+    made = create(tmp_path / "acme", template=template, vault_password_file=tmp_path / "password")
+    monkeypatch.chdir(made.root)
+    with made.journal() as journal:
+        attempt = journal.begin(
+            run=1,
+            pass_="rehearsal",
+            phase="prepare",
+            step="provision-production",
+            kind="playbook",
+            release="rehearsal-1",
+            trial=False,
+            log=".boxlift/runs/0001/provision-production.log",
+        )
+        journal.add(
+            attempt,
+            [Result("p", "r", "t", "portal-1", 1.0, 2.0, 1.0, "changed")],
+            [Segment("portal-1", 1.5, "running", bytes=1, rate=2.0)],
+        )
+        journal.end(attempt, "failed", 4, changes=1, cause="broke\nmore")
+        journal.incident("rehearsal", "note", "the line was down", cost=60.0)
+        journal.verdict("rehearsal", "request-backup", "rehearsal-1", verdict="confirm", by="A", note=None)
+    return made
+
+
+def call(*words: str, code: int = 0) -> str:
+    ended = RUNNER.invoke(app, words, catch_exceptions=True)
+    if isinstance(ended.exception, BoxliftError):
+        assert ended.exception.code == code, ended.exception.message
+        return ended.exception.message
+    assert ended.exit_code == code, ended.output
+    return ended.output
+
+
+def data(name: str, *words: str) -> Any:
+    """Output of a command, checked against its schema."""
+    found = json.loads(call(*words, "--json"))
+    schema = json.loads((CONTRACTS / f"{name}.schema.json").read_text())
+    checker = jsonschema.FormatChecker()
+    jsonschema.Draft202012Validator(schema, format_checker=checker).validate(found)
+    return found
+
+
+def test_commands() -> None:
+    output = call("--help")
+    expected = [
+        "init",
+        "check",
+        "confirm",
+        "note",
+        "plan",
+        "status",
+        "journal",
+        "run",
+        "verify",
+        "activate",
+        "rollback",
+        "clone",
+        "lab",
+    ]
+    for name in expected:
+        assert f"│ {name} " in output
+        call(name, "--help")
+
+
+@pytest.mark.parametrize("name", ["init", "confirm", "note", "run", "verify"])
+def test_help_has_an_example(name: str) -> None:
+    assert f"boxlift {name}" in call(name, "--help").partition("Example")[2]
+
+
+def test_every_schema_is_sound() -> None:
+    for path in CONTRACTS.glob("*.json"):
+        jsonschema.Draft202012Validator.check_schema(json.loads(path.read_text()))
+
+
+def test_plan(project: Project) -> None:
+    found = data("plan", "plan")
+    assert [phase["id"] for phase in found["phases"]] == ["prepare", "move", "settle"]
+    step = found["phases"][0]["steps"][0]
+    assert (step["state"], step["cause"], step["attempts"]) == ("failed", "broke\nmore", 1)
+    assert data("plan", "plan", "--pass", "final")["release"] == "final-1"
+    output = call("plan")
+    assert "provision-production" in output
+    assert "open-portal" not in output
+
+
+def test_status(project: Project) -> None:
+    found = data("status", "status")
+    assert found["next_command"] == "boxlift run provision-production"
+    lines = call("status").splitlines()
+    assert [line.split()[0] for line in lines] == ["where", "next", "who", "done", "back"]
+
+
+def test_journal(project: Project) -> None:
+    found = data("journal", "journal", "--tasks")
+    kinds = {row["kind"] for row in found["records"]}
+    assert kinds == {"attempt", "task", "segment", "verdict", "note"}
+    assert "the line was down" in call("journal")
+    assert call("journal", "--format", "csv").startswith("kind,at,pass,step,")
+    line = json.loads(call("journal", "--format", "jsonl").splitlines()[0])
+    record = {key: line[key] for key in line if key != "schema"}
+    assert record in found["records"]
+
+
+def test_confirm_refuse_reopen(project: Project) -> None:
+    assert "inform-users is confirmed by Anna; next: provision-production" in call(
+        "confirm", "inform-users", "--by", "Anna", "--note", "by mail"
+    )
+    assert "open again" in call("confirm", "inform-users", "--by", "Anna", "--reopen")
+    assert "refused by Anna" in call("confirm", "inform-users", "--by", "Anna", "--refuse")
+    assert "did you mean `inform-users`" in call("confirm", "inform-user", "--by", "A", code=2)
+    assert "exclude each other" in call(
+        "confirm", "inform-users", "--by", "A", "--refuse", "--reopen", code=2
+    )
+    assert "needs steps that are not done" in call("confirm", "check-telephony", "--by", "A", code=6)
+
+
+def test_confirming_the_final_pass_chooses_it(project: Project) -> None:
+    call("confirm", "request-backup", "--by", "Anna", "--pass", "final")
+    assert data("status", "status")["pass"] == Pass.FINAL
+
+
+def test_note(project: Project) -> None:
+    call("note", "went for [coffee]", "--step", "restore-backup", "--cost", "15")
+    assert "went for [coffee]" in call("journal")
+    assert "did you mean `restore-backup`" in call("note", "x", "--step", "restore-backu", code=2)
+
+
+def test_outside_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "is no boxlift project" in call("status", code=2)
+    assert "there is no folder" in call("-C", str(tmp_path / "absent"), "status", code=2)
+
+
+INIT = [
+    "--domain",
+    "portal.acme.ru",
+    "--staging-domain",
+    "staging.acme.ru",
+    "--telephony-domain",
+    "pbx.acme.ru",
+    "--timezone",
+    "Europe/Moscow",
+    "--portal-host",
+    "10.0.0.1",
+    "--staging-host",
+    "10.0.0.2",
+    "--telephony-host",
+    "10.0.0.3",
+]
+
+
+def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    assert "next: look through inventory/, then: boxlift check" in call("init", "acme", *INIT)
+    assert "is a boxlift project already" in call("init", "acme", *INIT, code=2)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ((), "boxlift init needs --domain, --staging-domain, --telephony-domain, --timezone"),
+        ((*INIT, "--timezone", "Europe/Moskow"), "no time zone; did you mean `Europe/Moscow`"),
+        ((*INIT, "--domain", "portal_acme"), "`portal_acme` is no domain name"),
+    ],
+)
+def test_init_refuses_what_is_missing_or_wrong(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
+    assert message in call("init", str(tmp_path / "acme"), *words, code=2)
+    assert not (tmp_path / "acme").exists()
+
+
+def test_main_prints_message_and_cure_and_ends_with_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["boxlift", "-C", str(tmp_path), "status"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"✗ {tmp_path} is no boxlift project")
+    assert lines[1].startswith("  next: ")
