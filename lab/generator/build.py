@@ -249,6 +249,8 @@ def _file_fact(record: FileRecord, copies: int) -> dict[str, object]:
         fact["note"] = "credentials masked by the writer"
     if path.startswith("bitrix/backup/"):
         fact["note"] = "database dump"
+    if path == CLOUD_LIST:
+        fact["used_up"] = True
     return fact
 
 

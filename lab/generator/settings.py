@@ -11,7 +11,7 @@ from lab.writer.rows import Row
 COMPANY = "ООО «Акме Сэмпл»"
 MODULES = (
     "bitrix24 bitrixcloud bizproc calendar clouds crm dav disk forum humanresources iblock im imbot "
-    "imconnector imopenlines intranet landing ldap mail main messageservice pull rest sale search security "
+    "imconnector imopenlines intranet landing ldap mail main messageservice pull rest sale search "
     "sender socialnetwork socialservices tasks transformer ui voximplant"
 ).split()
 AGENTS = (

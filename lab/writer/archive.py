@@ -16,7 +16,7 @@ FIRST_ENTRIES = 6
 
 
 class ChangedFileError(RuntimeError):
-    """A file's content is not as long as its header says; the vendor's writer damages archives so (2.17)."""
+    """A file's content is not as long as its header says."""
 
 
 @dataclass(slots=True)
@@ -70,6 +70,21 @@ class ArchiveWriter:
 
     def add(self, entry: Entry, chunks: Iterable[bytes] = ()) -> FileRecord:
         """Append an entry and its data; the data's length must be `entry.size`."""
+        record = self._append(entry, chunks)
+        if record.size != entry.size:
+            raise ChangedFileError(
+                f"{entry.path!r}: header says {entry.size} bytes, content has {record.size}"
+            )
+        return record
+
+    def add_changed(self, entry: Entry, chunks: Iterable[bytes]) -> FileRecord:
+        """Append a file whose size changed after its header was made: the vendor's own damage (2.17).
+
+        Longer data leave stray blocks where a header should stand; shorter data let the file swallow what follows.
+        """
+        return self._append(entry, chunks)
+
+    def _append(self, entry: Entry, chunks: Iterable[bytes]) -> FileRecord:
         first = self._position() // self._limit
         self._push(headers(entry))
         digest = hashlib.sha256()
@@ -78,8 +93,6 @@ class ArchiveWriter:
             digest.update(chunk)
             seen += len(chunk)
             self._push(chunk)
-        if seen != entry.size:
-            raise ChangedFileError(f"{entry.path!r}: header says {entry.size} bytes, content has {seen}")
         last = max(first, (self._position() - 1) // self._limit)
         self._push(padding(seen))
         sha256 = digest.hexdigest() if entry.kind == FILE else None

@@ -19,6 +19,9 @@ from bxbackup import cli
 from lab.generator.__main__ import main
 from lab.generator.views import SOURCE_DATABASE
 from lab.writer import damage
+from lab.writer.archive import ArchiveWriter
+from lab.writer.tar import FILE, Entry
+from lab.writer.volume import VolumeWriter
 
 PASSWORD = "Тест generator 26"
 MEGABYTE = 1 << 20
@@ -244,3 +247,19 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, capsys: pytest
     assert main(["--size", "3M", "--out", str(tmp_path), "--quiet"]) == 1
     assert "is not empty" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(("said", "has"), [(2000, 1000), (1000, 2000)])
+def test_bxbackup_sees_a_file_that_changed_while_archived(
+    said: int, has: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "a_20261120_220000_full_0123456789abcdef.tar.gz"
+    writer = ArchiveWriter(VolumeWriter(tmp_path, name, MEGABYTE), MEGABYTE)
+    moment = 1_700_000_000
+    for path in (b"before.txt", b"changed.txt", b"after.txt", b"last.txt"):
+        if path == b"changed.txt":
+            writer.add_changed(Entry(path, FILE, said, 0o644, moment), [b"c" * has])
+        else:
+            writer.add(Entry(path, FILE, 700, 0o644, moment), [b"x" * 700])
+    writer.close()
+    assert bxbackup(monkeypatch, "verify", tmp_path / name) == 3

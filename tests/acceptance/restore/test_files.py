@@ -56,7 +56,7 @@ def expected_files(manifest: dict[str, Any]) -> dict[bytes, dict[str, Any]]:
     return {
         bytes.fromhex(entry["path_hex"]) if "path_hex" in entry else entry["path"].encode(): entry
         for entry in manifest["files"]
-        if not entry["path"].startswith(DUMPS) and entry["path"] != "restore.php"
+        if not entry["path"].startswith(DUMPS) and entry["path"] != "restore.php" and not entry.get("used_up")
     }
 
 
