@@ -19,7 +19,7 @@ from bxbackup.pace import Cap, Window
 from bxbackup.source import Part, Source
 from bxbackup.state import State, now
 from bxbackup.status import Status
-from bxbackup.transfer import Transfer
+from bxbackup.transfer import Transfer, discard
 from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
 from bxbackup.uploads import MIRRORS, Uploads, find_list
 from bxbackup.volume import peek, peek_bytes, read_marks
@@ -352,7 +352,7 @@ class Restore:
                 if self._abandoned.is_set():
                     return
                 self._status.part = path.name
-                work.take(path, path.name)
+                self._take(work, path)
                 self._status.parts["unpacked"] = work.next
             if not work.finish():
                 raise AbsentError(
@@ -366,6 +366,16 @@ class Restore:
         if work.problems:
             self._status.extra["suspect"] = work.problems
             raise suspect_files(work.problems)
+
+    def _take(self, work: Unpacking, path: Path) -> None:
+        try:
+            work.take(path, path.name)
+        except DamagedError as error:
+            if self._options.source.remote:
+                # It was whole when it came, so the disk has altered it.
+                discard(self._state.parts, path.name)
+                error.advice = "look at the disk; start the same command again and this part is fetched again"
+            raise
 
     def _load_dump(self) -> None:
         self._dump_passed.wait()

@@ -332,7 +332,8 @@ class TarParser:
             piece = view[: at.remaining]
             if not at.damaged:
                 if entry.kind == "file":
-                    self._watch(piece, entry)
+                    # With the padding: a swallowed header may reach into what should be that.
+                    self._watch(view[: at.remaining + at.padding], entry)
                 self.sink.data(piece)
             at.remaining -= len(piece)
             at.offset += len(piece)

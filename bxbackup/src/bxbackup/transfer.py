@@ -45,6 +45,7 @@ from bxbackup.volume import read_marks
 HEAD = 1 << 16
 _PIECE = 1 << 17
 _SAVE_EVERY = 2 << 20
+_SAVE_SECONDS = 3.0
 _SEGMENT_SECONDS = 8.0
 _SMALLEST, _LARGEST = 1 << 20, 32 << 20
 _FETCHES = 3
@@ -127,6 +128,7 @@ class Progress:
     given_up: bool = False
     descriptor: int | None = None
     unsaved: int = 0
+    saved: float = field(default_factory=time.monotonic)
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def as_json(self) -> dict[str, Any]:
@@ -175,6 +177,13 @@ def gaps(spans: Iterable[tuple[int, int]], size: int) -> list[tuple[int, int]]:
     if at < size:
         found.append((at, size))
     return found
+
+
+def discard(folder: Path, name: str) -> None:
+    """Forget a fetched part whose file has gone bad since; the next run fetches it again."""
+    (folder / f"{name}.json").unlink(missing_ok=True)
+    (folder / name).unlink(missing_ok=True)
+    sync_folder(folder)
 
 
 class Transfer:
@@ -388,7 +397,7 @@ class Transfer:
     async def _save(self, progress: Progress) -> None:
         """Bytes to the disk first, then the note that says so."""
         async with progress.lock:
-            progress.unsaved = 0
+            progress.unsaved, progress.saved = 0, time.monotonic()
             progress.done = merged(progress.done)
             await asyncio.to_thread(self._settle, progress, progress.as_json())
 
@@ -580,7 +589,8 @@ class Transfer:
     async def _took(self, progress: Progress, count: int) -> None:
         self._meter.add(count)
         progress.unsaved += count
-        if progress.unsaved >= _SAVE_EVERY and not progress.lock.locked():
+        due = progress.unsaved >= _SAVE_EVERY or time.monotonic() - progress.saved > _SAVE_SECONDS
+        if due and not progress.lock.locked():
             await self._save(progress)
         await self._cap.spend(count)
 
