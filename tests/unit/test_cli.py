@@ -18,6 +18,15 @@ from boxlift.project import Project, create
 
 CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
 RUNNER = CliRunner()
+COMMANDS = [
+    *("init", "check", "confirm", "note", "plan", "status", "journal"),
+    *("run", "verify", "activate", "rollback", "clone", "lab"),
+]
+INIT = [
+    *("--domain", "portal.acme.ru", "--staging-domain", "staging.acme.ru"),
+    *("--telephony-domain", "pbx.acme.ru", "--timezone", "Europe/Moscow"),
+    *("--portal-host", "10.0.0.1", "--staging-host", "10.0.0.2", "--telephony-host", "10.0.0.3"),
+]
 
 
 @pytest.fixture
@@ -68,22 +77,7 @@ def data(name: str, *words: str) -> Any:
 
 def test_commands() -> None:
     output = call("--help")
-    expected = [
-        "init",
-        "check",
-        "confirm",
-        "note",
-        "plan",
-        "status",
-        "journal",
-        "run",
-        "verify",
-        "activate",
-        "rollback",
-        "clone",
-        "lab",
-    ]
-    for name in expected:
+    for name in COMMANDS:
         assert f"│ {name} " in output
         call(name, "--help")
 
@@ -157,26 +151,7 @@ def test_outside_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert "there is no folder" in call("-C", str(tmp_path / "absent"), "status", code=2)
 
 
-INIT = [
-    "--domain",
-    "portal.acme.ru",
-    "--staging-domain",
-    "staging.acme.ru",
-    "--telephony-domain",
-    "pbx.acme.ru",
-    "--timezone",
-    "Europe/Moscow",
-    "--portal-host",
-    "10.0.0.1",
-    "--staging-host",
-    "10.0.0.2",
-    "--telephony-host",
-    "10.0.0.3",
-]
-
-
 def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
     assert "next: look through inventory/, then: boxlift check" in call("init", "acme", *INIT)
