@@ -111,7 +111,7 @@ def test_a_file_that_grew_while_archived_is_named(extra: int) -> None:
     [
         (0, 1024, [entry("next", b"n" * 10)]),
         (512, 1536, [entry("next", b"n" * 10)]),
-        (100, 1000 + 3 * BLOCK, [folder("one"), folder("two"), entry("three")]),
+        (100, 1000 + 2 * BLOCK, [folder("one"), folder("two"), entry("three")]),
         (512, 1024, [entry("longer", b"y" * 3000)]),
         (10, 2000, [entry(LONG, b"z" * 2000)]),
     ],
