@@ -22,6 +22,7 @@ class Loading:
     database: str
     state: Path
     said: list[LoadProgress] = field(default_factory=list)
+    defaults_file: Path | None = None
 
     def load(
         self,
@@ -37,7 +38,7 @@ class Loading:
         return load_dump(
             folder,
             database=self.database,
-            defaults_file=self.server.defaults_file,
+            defaults_file=self.defaults_file or self.server.defaults_file,
             collation=collation,
             time_zone=time_zone,
             state_dir=self.state,

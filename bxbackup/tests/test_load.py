@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import traceback
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from backup_samples import ALL, M1, Sample
+from backup_samples import ALL, M1, Run, Sample
 from database_server import DatabaseServer
 from loading import FINISHED, Loading, write_dump
 
@@ -466,3 +467,68 @@ def test_a_refused_account_does_not_tell_its_password(loading: Loading, tmp_path
     with pytest.raises(DatabaseError) as stopped:
         check_target(loading.database, path, tmp_path)
     assert "canary" not in "".join(traceback.format_exception(stopped.value))
+
+
+def test_an_account_with_rights_on_its_own_databases_is_enough(
+    sample_dumps: dict[str, Path], loading: Loading, tmp_path: Path
+) -> None:
+    server = loading.server
+    server.rows("CREATE OR REPLACE USER restore@localhost IDENTIFIED BY 'canary'")
+    server.rows(r"GRANT ALL ON `test\_%`.* TO restore@localhost")
+    options = tmp_path / "restore.cnf"
+    options.write_text(f"[client]\nuser=restore\npassword=canary\nsocket={server.socket}\n")
+    limited = replace(loading, defaults_file=options)
+    limited.load(sample_dumps["M1"])
+    assert server.wrong_tables(loading.database, M1.manifest) == {}
+
+    elsewhere = replace(limited, database="elsewhere", state=tmp_path / "elsewhere")
+    with pytest.raises(DatabaseError, match="refuses") as stopped:
+        elsewhere.load(sample_dumps["M1"])
+    assert "denied" in str(stopped.value.cause)
+    assert "canary" not in "".join(traceback.format_exception(stopped.value))
+
+
+@pytest.mark.parametrize(
+    ("after_connect", "charset", "expected"),
+    [
+        (None, b"CHARSET=cp1251", "cp1251_general_ci"),
+        (None, b"CHARSET=utf8mb4 COLLATE=utf8mb4_unicode_520_ci", "utf8mb4_unicode_520_ci"),
+        (b"SET NAMES utf8 COLLATE utf8_unicode_ci;\n", b"CHARSET=cp1251", "utf8mb3_unicode_ci"),
+    ],
+)
+def test_the_databases_default_is_the_dumps(
+    after_connect: bytes | None, charset: bytes, expected: str, tmp_path: Path, loading: Loading
+) -> None:
+    table = b"CREATE TABLE `t` (\n  `A` int(11) DEFAULT NULL\n) ENGINE=InnoDB DEFAULT " + charset
+    loading.load(write_dump(tmp_path / "dump", table, after_connect=after_connect))
+    assert loading.rows("SELECT @@collation_database") == [(expected,)]
+
+
+def test_the_command_loads_and_says_what_it_has_done(
+    sample_dumps: dict[str, Path], run: Run, loading: Loading, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(sample_dumps["M1"], tmp_path / "site")
+    options = ("--database", loading.database, "--defaults-file", loading.server.defaults_file)
+    done = run("load", folder, *options)
+    assert done.code == 0, done.err
+    assert "58 tables, 4,301 rows" in done.out
+    assert loading.server.wrong_tables(loading.database, M1.manifest) == {}
+
+
+def test_the_command_ends_with_the_contracts_codes(run: Run, loading: Loading, tmp_path: Path) -> None:
+    server = loading.server
+    cut = write_dump(tmp_path / "cut", *LEADS)
+    (cut / "portal.sql").write_bytes((cut / "portal.sql").read_bytes()[:-40])
+    two = write_dump(tmp_path / "two", *LEADS, ROWS, b"INSERT INTO `b_lead` VALUES\n(1, 'Other', '', '')")
+    good = write_dump(tmp_path / "good", *LEADS)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    database = loading.database
+    codes = {
+        "cut": run("load", cut, "--database", database, "--defaults-file", server.defaults_file).code,
+        "two rows": run("load", two, "--database", database, "--defaults-file", server.defaults_file).code,
+        "foreign": run("load", good, "--database", database, "--defaults-file", server.defaults_file).code,
+        "no dump": run("load", empty, "--database", "x1", "--defaults-file", server.defaults_file).code,
+        "no options": run("load", good, "--database", "x1", "--defaults-file", tmp_path / "none").code,
+    }
+    assert codes == {"cut": 3, "two rows": 7, "foreign": 6, "no dump": 4, "no options": 2}

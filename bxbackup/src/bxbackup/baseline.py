@@ -18,8 +18,7 @@ import pymysql
 from bxbackup.ddl import quoted_name
 from bxbackup.dump import find_dump
 from bxbackup.durable import write_json
-from bxbackup.errors import DatabaseError
-from bxbackup.server import Session, SessionLostError, failure, patiently, read_account
+from bxbackup.server import Session, patiently, read_account, telling
 
 FORMAT = 1
 MODE = 0o640
@@ -116,33 +115,25 @@ def write_baseline(
     """
     began, ended = find_dump(dump_dir).times()
     account = read_account(defaults_file)
-    try:
-        with (
-            contextlib.closing(patiently(account, PATIENCE, database=database)) as session,
-            contextlib.closing(patiently(account, PATIENCE, database=database, raw=True)) as raw,
-        ):
-            with contextlib.suppress(pymysql.MySQLError):  # MySQL 8 shows AUTO_INCREMENT as of yesterday
-                session.run("SET SESSION information_schema_stats_expiry = 0")
-            tables = [str(name) for (name,) in session.rows(_TABLES)]
-            baseline = Baseline(
-                format=FORMAT,
-                taken=datetime.now(UTC).isoformat(timespec="seconds"),
-                database=database,
-                server=str(session.rows("SELECT VERSION()")[0][0]),
-                time_zone=time_zone,
-                dump=Clock(began, ended, source_zone),
-                rows={name: _count(session, name) for name in tables},
-                ids=_ids(session),
-                hashes={name: _hash(raw, starts, tables) for name, starts in STRUCTURES.items()},
-            )
-    except SessionLostError as error:
-        raise DatabaseError(
-            "the database server went away while the baseline was taken",
-            cause=str(error),
-            advice="start the same command again",
-        ) from error
-    except pymysql.MySQLError as error:
-        raise failure(error, "the database server refuses to tell the baseline") from error
+    with (
+        telling("tell the baseline"),
+        contextlib.closing(patiently(account, PATIENCE, database=database)) as session,
+        contextlib.closing(patiently(account, PATIENCE, database=database, raw=True)) as raw,
+    ):
+        with contextlib.suppress(pymysql.MySQLError):  # MySQL 8 shows AUTO_INCREMENT as of yesterday
+            session.run("SET SESSION information_schema_stats_expiry = 0")
+        tables = [str(name) for (name,) in session.rows(_TABLES)]
+        baseline = Baseline(
+            format=FORMAT,
+            taken=datetime.now(UTC).isoformat(timespec="seconds"),
+            database=database,
+            server=str(session.rows("SELECT VERSION()")[0][0]),
+            time_zone=time_zone,
+            dump=Clock(began, ended, source_zone),
+            rows={name: _count(session, name) for name in tables},
+            ids=_ids(session),
+            hashes={name: _hash(raw, starts, tables) for name, starts in STRUCTURES.items()},
+        )
     write_json(path, asdict(baseline), MODE)
     return baseline
 

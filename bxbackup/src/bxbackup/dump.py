@@ -279,11 +279,6 @@ class TableDump:
     definition: bytes
     rows: array[int] = field(default_factory=lambda: array("Q"))
 
-    @property
-    def size(self) -> int:
-        """Bytes of the table's INSERT statements."""
-        return sum(end - start for start, end in self.spans())
-
     def spans(self) -> Iterator[tuple[int, int]]:
         """Start and end offset of each INSERT, in the order of the dump."""
         return zip(self.rows[::2], self.rows[1::2], strict=True)
@@ -388,11 +383,6 @@ class DumpFiles:
 
     files: tuple[Path, ...]
     after_connect: Path | None
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return sum(path.stat().st_size for path in self.files)
 
     def times(self) -> tuple[str | None, str | None]:
         """When the dump was begun and ended, by its writer's clock, without reading it through."""

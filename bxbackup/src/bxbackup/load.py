@@ -10,11 +10,14 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import re
 import threading
 import time
 import uuid
+from array import array
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
@@ -24,7 +27,7 @@ import pymysql
 from pymysql.constants import ER
 
 from bxbackup import target
-from bxbackup.collation import DEFAULT, Translator
+from bxbackup.collation import Translator
 from bxbackup.ddl import Key, KeyKind, TableDefinition, add_keys, parse_table, quoted_name, rewrite_view
 from bxbackup.dump import DumpFiles, DumpReader, Survey, TableDump, find_dump, text_of
 from bxbackup.errors import DamagedError, DatabaseError, RefusedError, UsageError
@@ -39,6 +42,7 @@ from bxbackup.server import (
     features,
     patiently,
     read_account,
+    telling,
 )
 from bxbackup.target import Mark, Order, Phase, State, Target
 
@@ -116,17 +120,27 @@ class LoadResult:
 class _Table:
     """One table's way into the database.
 
+    :param reached: bytes of rows that are in after each statement.
     :param create: its definition, translated.
     :param late: keys that are made after the rows.
     :param mended: whether single statements can be taken back (transactions).
     """
 
     dump: TableDump
-    size: int
+    reached: array[int]
     create: str
     definition: TableDefinition
     late: tuple[Key, ...]
     mended: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of the table's rows statements."""
+        return self.bytes_after(len(self.reached))
+
+    def bytes_after(self, statements: int) -> int:
+        """Bytes of the first so many statements."""
+        return self.reached[statements - 1] if statements else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +161,8 @@ def check_target(database: str, defaults_file: Path | None, state_dir: Path) -> 
     :raises UsageError: no such name is possible.
     """
     target.check_name(database)
-    session = patiently(read_account(defaults_file), 0.0)
-    with contextlib.closing(session):
+    account = read_account(defaults_file)
+    with telling("look at its databases"), contextlib.closing(patiently(account, 0.0)) as session:
         return target.look(session, database, target.read_state(state_dir))
 
 
@@ -184,7 +198,7 @@ def load_dump(
     survey = dump.survey()
     _demand_complete(dump, survey)
     order = Order(database, _fingerprint(dump), collation, time_zone)
-    with contextlib.closing(patiently(account, patience)) as control:
+    with telling("load the dump"), contextlib.closing(patiently(account, patience)) as control:
         target.claim(control, database)
         state = target.read_state(state_dir)
         found = target.look(control, database, state)
@@ -327,33 +341,39 @@ def _plan(dump: DumpFiles, survey: Survey, server: Features, order: Order) -> _P
     return _Plan(
         tables=tuple(sorted(tables, key=lambda table: -table.size)),
         views=views,
-        collation=chosen or _database_collation(after, survey, translator),
+        collation=chosen or _database_collation(after, tables, translator),
         charset=survey.charset or (charset[1] if charset else "utf8mb4"),
         damaged=tuple(sorted(damaged)),
         replaced=translator.replaced,
     )
 
 
-def _database_collation(after: str, survey: Survey, translator: Translator) -> str | None:
-    """The database's default: what after_connect says, else the first table's."""
-    texts = [after, *(text_of(table.definition) for table in survey.tables.values())]
-    for text in texts:
-        match = re.search(r"COLLATE[\s=]+['\"]?(\w+)['\"]?[^()]*\Z", text, re.IGNORECASE)
-        if match:
-            return translator.collation(match[1])
-    return translator.collation(DEFAULT) if texts[1:] else None
+def _database_collation(after: str, tables: list[_Table], translator: Translator) -> str | None:
+    """The database's default: what after_connect says, else what most tables have."""
+    said = re.search(r"COLLATE[\s=]+['\"]?(\w+)", after, re.IGNORECASE)
+    if said:
+        return translator.collation(said[1])
+    found: Counter[str] = Counter()
+    for table in tables:
+        collation = re.search(r"\bCOLLATE[\s=]+(\w+)", table.definition.tail, re.IGNORECASE)
+        charset = re.search(r"\b(?:CHARSET|CHARACTER SET)[\s=]+(\w+)", table.definition.tail, re.IGNORECASE)
+        if collation:
+            found[collation[1]] += 1
+        elif charset:
+            found[f"{charset[1]}_general_ci"] += 1
+    return found.most_common(1)[0][0] if found else None
 
 
 def _table(table: TableDump, translator: Translator) -> _Table:
     definition = parse_table(translator.table(text_of(table.definition)))
-    size = table.size
-    if size >= LATE_KEYS_FROM:
+    reached = array("Q", itertools.accumulate(end - start for start, end in table.spans()))
+    if reached and reached[-1] >= LATE_KEYS_FROM:
         late = tuple(definition.late_keys())
         create = definition.without_late_keys()
     else:
         late = tuple(key for key in definition.keys if key.kind is KeyKind.FOREIGN)
         create = definition.with_all_keys()
-    return _Table(table, size, create, definition, late, definition.engine in {"", "innodb"})
+    return _Table(table, reached, create, definition, late, definition.engine in {"", "innodb"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -587,8 +607,7 @@ class _Run:
     def _count(self, table: _Table, mark: Mark) -> None:
         before = self._marks.get(table.dump.name, Mark(Phase.ROWS))
         self._marks[table.dump.name] = mark
-        sizes = [end - start for start, end in table.dump.spans()]
-        self._bytes += sum(sizes[: mark.statements]) - sum(sizes[: before.statements])
+        self._bytes += table.bytes_after(mark.statements) - table.bytes_after(before.statements)
         self._loaded += (mark.phase is Phase.DONE) - (before.phase is Phase.DONE)
         self.rows += mark.rows - before.rows
         self.duplicates += mark.duplicates - before.duplicates

@@ -201,6 +201,25 @@ def _losses() -> Iterator[None]:
         raise
 
 
+@contextlib.contextmanager
+def telling(what: str) -> Iterator[None]:
+    """Turn what a server refuses, or a session that is lost, into an error that says so.
+
+    :param what: what was to be done, as in "the database server refuses to …".
+    """
+    try:
+        yield
+    except SessionLostError as error:
+        raise DatabaseError(
+            "the session with the database server was lost",
+            cause=str(error),
+            advice="start the same command again",
+            kept="what was loaded stays",
+        ) from error
+    except pymysql.MySQLError as error:
+        raise failure(error, f"the database server refuses to {what}") from error
+
+
 def code_and_text(error: BaseException) -> tuple[int, str]:
     """Number and text of a server's error; 0 where there is no number."""
     arguments = error.args
