@@ -39,6 +39,7 @@ bxbackup_status: {description: Content of status.json., returned: always, type: 
 finished: {description: Whether nothing runs any more., returned: always, type: bool}
 done: {description: Whether the restore is complete and sound., returned: always, type: bool}
 exit: {description: Exit code of bxbackup; absent while it runs., type: int}
+log: {description: Last lines of the unit; only after a bad end., type: list}
 unit: {description: State of the unit., returned: always, type: str}
 """
 
@@ -96,6 +97,18 @@ def main() -> None:
             result = verdict(read_status(Path(module.params["state_folder"])), unit)
         except (OSError, ValueError) as error:
             module.fail_json(msg=f"status.json in {module.params['state_folder']} is unreadable: {error}")
+        if result["finished"] and not result["done"]:
+            _, output, _ = module.run_command(
+                [
+                    "journalctl",
+                    f"--unit={module.params['unit']}",
+                    "--identifier=bxbackup",
+                    "--lines=8",
+                    "--output=cat",
+                    "--no-pager",
+                ]
+            )
+            result["log"] = output.splitlines()
         if result["finished"] or time.monotonic() >= deadline:
             module.exit_json(changed=False, **result)
         time.sleep(0.5)

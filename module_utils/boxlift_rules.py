@@ -189,11 +189,14 @@ class Holder:
         where = "`MODULE_ID` = %s AND `NAME` = %s"
         found = self._db.rows(f"SELECT `VALUE` FROM {self._name('b_option')} WHERE {where}", option)
         outcome = Outcome(rule.name, "b_option")
-        if not found or found[0][0] != wanted:
+        old = {"VALUE": found[0][0]} if found else {_ABSENT: True}
+        differs = found[0][0] != wanted if found else wanted != ""
+        # What the opening sets is remembered even where the cloud had the held value already.
+        if not dry and (differs or rule.opening == "set"):
+            self._remember(rule, "b_option", key, old)
+        if differs:
             outcome.rows += 1
             if not dry:
-                old = {"VALUE": found[0][0]} if found else {_ABSENT: True}
-                self._remember(rule, "b_option", key, old)
                 self._write_option(option, wanted, exists=bool(found))
         # A site's own value would win over the common one (portal_runtime C5).
         if "b_option_site" in self._tables:

@@ -1,0 +1,79 @@
+"""Ansible module: files of the portal that lie on the host and are said to lie in a bucket."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError, quoted
+
+DOCUMENTATION = r"""
+module: portal_local_files
+short_description: Tell the portal which files lie on the host
+description:
+  - C(b_file.HANDLER_ID) says that a file lies in a bucket. Where the file is on the host with the
+    right size, the column is emptied; the others are counted and left.
+options:
+  database: {description: Database of the release., type: str, required: true}
+  upload: {description: Folder of uploads., type: path, required: true}
+  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
+  login_user: {description: Account., type: str, default: root}
+  login_password: {description: Its password; none with socket authentication., type: str}
+author: The boxlift authors
+"""
+
+EXAMPLES = r"""
+- name: Files that are local
+  portal_local_files:
+    database: portal_final_1
+    upload: /srv/portal/releases/final-1/upload
+"""
+
+RETURN = r"""
+local: {description: Files that are on the host., returned: always, type: int}
+missing: {description: Files that are not., returned: always, type: int}
+examples: {description: Some of the missing ones., returned: always, type: list}
+"""
+
+_BATCH = 1000
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            **SQL_ARGUMENTS,
+            "database": {"type": "str", "required": True},
+            "upload": {"type": "path", "required": True},
+        },
+        supports_check_mode=True,
+    )
+    if PYMYSQL_ERROR:
+        module.fail_json(msg="this host lacks python3-pymysql", exception=PYMYSQL_ERROR)
+    schema, upload = module.params["database"], Path(module.params["upload"])
+    local: list[str] = []
+    missing: list[str] = []
+    try:
+        database = Database(module.params)
+        if "HANDLER_ID" not in database.columns(schema, "b_file"):
+            module.exit_json(changed=False, local=0, missing=0, examples=[])
+        table = f"{quoted(schema)}.`b_file`"
+        for number, folder, name, size in database.rows(
+            f"SELECT ID, SUBDIR, FILE_NAME, FILE_SIZE FROM {table} WHERE COALESCE(HANDLER_ID, '') <> ''"
+        ):
+            path = upload / str(folder or "") / str(name)
+            there = path.is_file() and path.stat().st_size == int(size or 0)
+            (local if there else missing).append(str(number) if there else f"{folder}/{name}")
+        if not module.check_mode:
+            for start in range(0, len(local), _BATCH):
+                batch = local[start : start + _BATCH]
+                marks = ", ".join(["%s"] * len(batch))
+                database.run(f"UPDATE {table} SET HANDLER_ID = NULL WHERE ID IN ({marks})", batch)
+            database.commit()
+    except SqlError as error:
+        module.fail_json(msg=f"files of {schema}: {error}")
+    module.exit_json(changed=bool(local), local=len(local), missing=len(missing), examples=missing[:10])
+
+
+if __name__ == "__main__":
+    main()
