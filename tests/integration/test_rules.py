@@ -98,6 +98,19 @@ def test_an_option_without_row_is_set_and_opened(database: Database, holder: Hol
     assert state(database, "b_option") == [("main", "check_agents", "Y")]
 
 
+def test_an_option_that_was_held_already_is_opened_too(database: Database, holder: Holder) -> None:
+    database.run(f"INSERT INTO {SCHEMA}.b_option VALUES ('main', 'check_agents', 'N')")
+    assert holder.hold([AGENTS])[0].rows == 0
+    assert holder.give_back([AGENTS])[0].rows == 1
+    assert state(database, "b_option") == [("main", "check_agents", "Y")]
+
+
+def test_an_absent_option_is_empty(database: Database, holder: Holder) -> None:
+    held = rule(option={"module": "rest", "name": "service_client_id"}, value="", opening="keep")
+    assert holder.hold([held])[0].rows == 0
+    assert state(database, "b_option") == []
+
+
 def test_an_option_without_row_goes_again(database: Database, holder: Holder) -> None:
     held = rule(option={"module": "main", "name": "x"}, value="N")
     holder.hold([held])
