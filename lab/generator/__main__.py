@@ -82,6 +82,9 @@ def _parser() -> argparse.ArgumentParser:
         "--sessions", type=int, default=5, help="write sessions, one gzip member each (default 5)"
     )
     parser.add_argument("--collation", default=COLLATION, help=f"default {COLLATION}, as MySQL 8 has")
+    parser.add_argument(
+        "--skip-logs", action="store_true", help="write log and search tables without rows, as an option does"
+    )
     parser.add_argument("--quiet", action="store_true", help="print the summary only")
     return parser
 
@@ -117,6 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cipher=options.cipher,
             sessions=max(1, options.sessions),
             dump_limit=options.dump_limit,
+            skip_logs=options.skip_logs,
             kernel=options.kernel,
         )
         built = BackupBuilder(settings, form, options.out, tell).build()

@@ -20,6 +20,9 @@ SEARCH_WORD = "кварцитолит"
 SEARCH_LEAD_SHARE = 0.6
 TRICKY_EVERY = 211
 MANAGERS = 37
+# One letter longer than a whole INSERT statement otherwise is, in portals large enough for it.
+LARGE_LETTER_FROM = 12_000_000
+LARGE_LETTER_SENTENCES = 11_000
 
 
 class Crm:
@@ -34,6 +37,7 @@ class Crm:
         self.managers = [user.id for user in staff.of("network")][:MANAGERS]
         self.search_lead = max(1, int(len(self.moments) * SEARCH_LEAD_SHARE))
         self.search_title = f"Заявка: {SEARCH_WORD} для фасада"
+        self.large_letter = plan.activities // 2 if plan.sql_bytes > LARGE_LETTER_FROM else 0
         self.sources: Counter[str] = Counter()
         self.daily: dict[str, tuple[int, Decimal | None]] = {}
 
@@ -228,6 +232,8 @@ class Crm:
             text = ""
             if number % TRICKY_EVERY == 0:
                 text = TRICKY[number // TRICKY_EVERY % len(TRICKY)]
+            elif number == self.large_letter:
+                text = phrases.text(LARGE_LETTER_SENTENCES)
             elif letter:
                 text = phrases.text(2 + int(random.random() ** 2 * 28))
                 if number % 17 == 0:

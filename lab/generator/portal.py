@@ -271,6 +271,7 @@ class Portal:
             "without_email": [user.id for user in network if not user.email],
             "login_taken": [user.id for user in network if user.login in taken],
             "network_active_employees": len(network),
+            "letters": [user.id for user in network if user.email],
         }
 
     def _task_facts(self) -> dict[str, object]:
@@ -299,7 +300,7 @@ class Portal:
         return {
             "module_bitrix24": 1,
             "server_name": self.settings.domain,
-            "b_lang": "s1",
+            "b_lang": "ex\t\ns1",
             "b_lang_domain": f"s1\t{self.settings.domain}",
             "rest_apps": APPS,
             "rest_events": sum(1 for _ in self.rows("b_rest_event")),

@@ -260,8 +260,9 @@ class Configuration:
             yield (number, moment, "Y", number * 10, anonymous, system, name, None, policy, code)
 
     def site_rows(self) -> Iterator[Row]:
-        """Rows of b_lang: the site has no SERVER_NAME, as in the cloud."""
+        """Rows of b_lang: the sites have no SERVER_NAME, as in the cloud."""
         mail = f"no-reply@{self.domain}"
+        yield ("ex", 200, "N", "Y", "Экстранет", "/extranet/", "ru", "", "N", "", COMPANY, mail, 1)
         yield ("s1", 100, "Y", "Y", "Портал", "/", "ru", "", "N", "", COMPANY, mail, 1)
 
     def module_rows(self) -> Iterator[Row]:

@@ -80,7 +80,7 @@ class ArchiveWriter:
     def add_changed(self, entry: Entry, chunks: Iterable[bytes]) -> FileRecord:
         """Append a file whose size changed after its header was made: the vendor's own damage (2.17).
 
-        Longer data leave stray blocks where a header should stand; shorter data let the file swallow what follows.
+        Longer data leave blocks where a header should stand; shorter data make the file swallow what follows.
         """
         return self._append(entry, chunks)
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from enum import Enum
 
 _TABLE = re.compile(
-    r"^CREATE TABLE `(?P<name>\w+)` \(\n(?P<body>.*?)\n\) ENGINE=(?P<engine>\w+)", re.S | re.M
+    r"^CREATE TABLE `(?P<name>\w+)` \(\n(?P<body>.*?)\n\) ENGINE=(?P<engine>\w+)(?P<own> DEFAULT [^;\n]*)?",
+    re.S | re.M,
 )
 _COLUMN = re.compile(r"^  `(?P<name>\w+)` (?P<type>\w+)(?:\((?P<width>\d+)\))?", re.M)
 _KEY = re.compile(r"^  (?:PRIMARY|UNIQUE) KEY (?:`\w+` )?\((?P<columns>[^\n]+)\),?$", re.M)
 _KEY_COLUMN = re.compile(r"`(\w+)`")
-_DISPLAY_WIDTH = re.compile(r"\b((?:tiny|small|medium|big)?int|year)\(\d+\)")
+_DISPLAY_WIDTH = re.compile(r"\b(?!tinyint\(1\))((?:tiny|small|medium|big)?int|year)\(\d+\)")
+_COLUMN_COLLATION = re.compile(r" COLLATE (utf8mb4)_")
 _NUMBER_DEFAULT = re.compile(r"DEFAULT (-?\d+(?:\.\d+)?)(?=[, \n])")
 _LONG_TYPE = re.compile(r"((?:medium|long)?text|longblob)( COLLATE \w+)? DEFAULT NULL")
 
@@ -43,6 +45,7 @@ class Table:
     columns: tuple[Column, ...]
     order_by: tuple[str, ...]
     counts: bool
+    own_charset: bool
 
     def order_terms(self) -> list[str]:
         """ORDER BY terms of the key; texts by their bytes, so that the order does not hang on a collation."""
@@ -52,14 +55,17 @@ class Table:
     def ddl(self, *, collation: str, auto_increment: int | None) -> str:
         """SHOW CREATE TABLE text of the source's server: MySQL 8 when the collation is of the 0900 kind."""
         text = _as_mysql8(self.definition) if "_0900_" in collation else self.definition
-        charset = collation.split("_", 1)[0]
+        charset = (
+            "" if self.own_charset else f" DEFAULT CHARSET={collation.split('_', 1)[0]} COLLATE={collation}"
+        )
         counter = f" AUTO_INCREMENT={auto_increment}" if auto_increment else ""
-        return f"{text}{counter} DEFAULT CHARSET={charset} COLLATE={collation}"
+        return f"{text}{counter}{charset}"
 
 
 def _as_mysql8(definition: str) -> str:
     text = _DISPLAY_WIDTH.sub(r"\1", definition)
     text = _NUMBER_DEFAULT.sub(r"DEFAULT '\1'", text)
+    text = _COLUMN_COLLATION.sub(r" CHARACTER SET \1 COLLATE \1_", text)
     text = _LONG_TYPE.sub(r"\1\2", text)
     text = re.sub(r"longtext DEFAULT NULL CHECK \(json_valid\(`\w+`\)\)", "json DEFAULT NULL", text)
     text = re.sub(r"longtext CHECK \(json_valid\(`\w+`\)\)", "json DEFAULT NULL", text)
@@ -90,6 +96,12 @@ def read_tables(text: str) -> dict[str, Table]:
         key = _KEY.search(body)
         order = tuple(_KEY_COLUMN.findall(key["columns"])) if key else tuple(c.name for c in columns)
         tables[match["name"]] = Table(
-            match["name"], match.group(0), match["engine"], columns, order, " AUTO_INCREMENT" in body
+            name=match["name"],
+            definition=match.group(0),
+            engine=match["engine"],
+            columns=columns,
+            order_by=order,
+            counts=" AUTO_INCREMENT" in body,
+            own_charset=match["own"] is not None,
         )
     return tables

@@ -211,6 +211,17 @@ def test_bxbackup_sees_damage(kind: str, tmp_path: Path, monkeypatch: pytest.Mon
     assert bxbackup(monkeypatch, "verify", backup.first) == 3
 
 
+def test_log_tables_without_rows(tmp_path: Path) -> None:
+    backup = generate(tmp_path / "b", "--skip-logs", "--no-gzip", size="3M")
+    with tarfile.open(backup.first) as archive:
+        streams = [archive.extractfile(name) for name in backup.manifest["dump"]["files"]]
+        dump = b"".join(stream.read() for stream in streams if stream)
+    assert b"CREATE TABLE IF NOT EXISTS `b_event_log` (\n" in dump
+    assert b"DROP TABLE IF EXISTS `b_event_log`" not in dump
+    assert b"INSERT INTO `b_event_log`" not in dump
+    assert backup.manifest["tables"]["b_event_log"]["after_import"]["rows"] == 0
+
+
 def test_uploads_of_the_cdn(tmp_path: Path) -> None:
     backup = generate(tmp_path / "b", "--uploads", "cdn", size="3M")
     with tarfile.open(backup.first) as archive:

@@ -127,6 +127,9 @@ def test_definitions_look_like_mysql_8() -> None:
     assert "`F_LONGBLOB` longblob,\n" in text
     assert text.endswith("ENGINE=InnoDB AUTO_INCREMENT=15 DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_0900_ai_ci")
     assert table.ddl(collation="utf8mb4_unicode_ci", auto_increment=None).startswith(table.definition)
+    other = read_schema()["b_im_legacy_word"].ddl(collation="utf8mb4_0900_ai_ci", auto_increment=None)
+    assert "`WORD` varchar(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin DEFAULT NULL" in other
+    assert other.endswith("ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci")
 
 
 def test_every_table_of_the_schema_has_rows_that_fit(portal: Portal) -> None:

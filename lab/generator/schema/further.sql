@@ -142,7 +142,7 @@ CREATE TABLE `b_im_legacy_word` (
   `WORD` varchar(100) COLLATE utf8mb4_bin DEFAULT NULL,
   `NOTE` varchar(255) DEFAULT NULL,
   KEY `ix_im_legacy_word` (`WORD`)
-) ENGINE=InnoDB;
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb3 COLLATE=utf8mb3_general_ci;
 
 CREATE TABLE `b_im_message_param` (
   `ID` bigint(20) NOT NULL AUTO_INCREMENT,
