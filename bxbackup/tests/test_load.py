@@ -16,7 +16,7 @@ from database_server import DatabaseServer
 from loading import FINISHED, Loading, write_dump
 
 import bxbackup.load
-from bxbackup.errors import DamagedError, DatabaseError, RefusedError, UsageError
+from bxbackup.errors import AbsentError, DamagedError, DatabaseError, RefusedError, UsageError
 from bxbackup.load import check_target
 from bxbackup.server import read_account
 from bxbackup.target import Target
@@ -108,6 +108,19 @@ def test_a_database_of_another_state_folder_is_foreign(tmp_path: Path, loading: 
         other.load(folder)
 
 
+def test_a_finished_load_does_not_claim_what_another_one_fills(
+    tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_dump(tmp_path / "dump", *LEADS, ROWS)
+    loading.load(folder)
+    loading.server.rows(f"DROP DATABASE {loading.database}")
+    with monkeypatch.context() as patch:
+        patch.setattr(bxbackup.target, "remove_mark", lambda _: None)
+        replace(loading, state=tmp_path / "other").load(folder)
+    with pytest.raises(RefusedError):
+        loading.load(folder)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -121,7 +134,7 @@ def test_a_load_goes_on_as_it_was_begun(
     folder = write_dump(tmp_path / "dump", *LEADS, ROWS)
     loading.load(folder)
     with pytest.raises(RefusedError, match=said):
-        loading.load(folder, **options)  # type: ignore[arg-type]
+        loading.load(folder, collation=options.get("collation"), time_zone=options.get("time_zone", "+00:00"))
 
 
 def test_another_dump_does_not_go_on_with_a_load(tmp_path: Path, loading: Loading) -> None:
@@ -274,9 +287,14 @@ def test_different_rows_with_one_key_end_the_load(
     error = stopped.value
     assert error.exit_code == 7
     assert f"table b_lead: two different rows have the same key {key}" in error.what
-    cause = str(error.cause)
-    assert "NAME=Boris" in cause
-    assert cause.count("ID=") == 2
+    standing, new = str(error.cause).split("; ")
+    assert standing.startswith("(ID=2" if key == "PRIMARY" else "(NAME=Boris, ID=2")
+    assert new.startswith("(ID=2" if key == "PRIMARY" else "(NAME=BORIS, ID=9")
+    assert ("NOTE=z" in new, "PASSWORD=***" in new, "NAME=boris" in new) == (
+        b"'z'" in row,
+        b"canary-3" in row,
+        b"'boris'" in row,
+    )
     assert "canary" not in "".join(error.lines())
 
 
@@ -427,7 +445,11 @@ def test_what_the_server_does_not_have_is_a_usage_error(
     options: dict[str, str], tmp_path: Path, loading: Loading
 ) -> None:
     with pytest.raises(UsageError) as stopped:
-        loading.load(write_dump(tmp_path / "dump", *LEADS), **options)  # type: ignore[arg-type]
+        loading.load(
+            write_dump(tmp_path / "dump", *LEADS),
+            collation=options.get("collation"),
+            time_zone=options.get("time_zone", "+00:00"),
+        )
     assert next(iter(options.values())) in stopped.value.what
     assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
 
@@ -532,3 +554,32 @@ def test_the_command_ends_with_the_contracts_codes(run: Run, loading: Loading, t
         "no options": run("load", good, "--database", "x1", "--defaults-file", tmp_path / "none").code,
     }
     assert codes == {"cut": 3, "two rows": 7, "foreign": 6, "no dump": 4, "no options": 2}
+
+
+def test_a_full_disk_of_the_server_can_be_gone_on_from(tmp_path: Path, loading: Loading) -> None:
+    table = b"CREATE TABLE `t` (\n  `A` char(200) DEFAULT NULL\n) ENGINE=MEMORY DEFAULT CHARSET=latin1"
+    rows = b"INSERT INTO `t` VALUES\n" + b",\n".join([b"('x')"] * 2000)
+    folder = write_dump(tmp_path / "dump", table, rows)
+    ((before,),) = loading.server.rows("SELECT @@GLOBAL.max_heap_table_size")
+    loading.server.rows("SET GLOBAL max_heap_table_size = 16384")
+    try:
+        with pytest.raises(AbsentError, match="disk is full") as stopped:
+            loading.load(folder)
+        assert stopped.value.exit_code == 4
+    finally:
+        loading.server.rows(f"SET GLOBAL max_heap_table_size = {before}")
+    assert loading.load(folder).rows == 2000
+
+
+def test_generated_columns_are_generated(tmp_path: Path, loading: Loading) -> None:
+    folder = write_dump(
+        tmp_path / "dump",
+        b"CREATE TABLE `t` (\n  `A` int(11) NOT NULL,\n  `B` int(11) GENERATED ALWAYS AS (`A` + 1) VIRTUAL,\n"
+        b"  `C` int(11) GENERATED ALWAYS AS (`A` * 2) STORED,\n  PRIMARY KEY (`A`),\n"
+        b"  KEY `b` (`B`)\n) ENGINE=InnoDB",
+        b"INSERT INTO `t` VALUES\n(1, 2, 2),\n(5, 6, 10)",
+        b"INSERT INTO `t` VALUES\n(5, 6, 10)",
+    )
+    result = loading.load(folder)
+    assert (result.rows, result.duplicates) == (2, 1)
+    assert loading.rows("SELECT * FROM t ORDER BY A") == [(1, 2, 2), (5, 6, 10)]

@@ -25,6 +25,9 @@ TWIN = "bxbackup_twin"
 SHOWN = 60
 """Characters of a value that a message shows."""
 
+SHOWN_COLUMNS = 12
+"""Columns of a row that a message shows: the key's, and those that differ."""
+
 _SECRET = re.compile(r"PASS|SECRET|TOKEN|CHECKWORD|SALT|HASH|CODE|OTP|KEY", re.IGNORECASE)
 _HEAD = re.compile(rb"INSERT\s+INTO\s+`(?:[^`]|``)+`(\s*(?:\([^()]*\)\s*)?VALUES\s*)", re.IGNORECASE)
 _ROW = re.compile(
@@ -163,14 +166,16 @@ def key_part(alias: str, part: tuple[str, int | None]) -> str:
 
 def two_rows(table: str, key: Key, columns: Sequence[str], rows: Sequence[Row]) -> DatabaseError:
     """The error for rows that differ and claim the same key."""
-    shown = "; ".join(
-        "("
-        + ", ".join(f"{name}={_shown(name, value)}" for name, value in zip(columns, row, strict=True))
-        + ")"
-        for row in rows
-    )
     name = key.name or "PRIMARY"
-    fields = ", ".join(column for column, _ in key.parts)
+    parts = [column for column, _ in key.parts]
+    fields = ", ".join(parts)
+    values = dict(zip(columns, zip(*rows, strict=True), strict=True))
+    differ = [column for column in columns if column not in parts and len(set(values[column])) > 1]
+    chosen = [*parts, *differ][:SHOWN_COLUMNS]
+    shown = "; ".join(
+        "(" + ", ".join(f"{column}={_shown(column, values[column][number])}" for column in chosen) + ")"
+        for number in range(len(rows))
+    )
     return DatabaseError(
         f"table {table}: two different rows have the same key {name} ({fields})",
         cause=shown,

@@ -138,8 +138,10 @@ def look(session: Session, database: str, state: State | None) -> Target:
     contents = [str(name) for query in _CONTENTS for (name,) in session.rows(query)]
     if not contents:
         return Target.EMPTY
-    if state and state.order.database == database and (state.result or owner(session) == state.identity):
-        return Target.OURS
+    if state and state.order.database == database:
+        filling = owner(session)
+        if filling == state.identity or (filling is None and state.result):
+            return Target.OURS
     raise RefusedError(
         f"database {database} is not empty and was not made by this state folder",
         cause=f"it holds {len(contents):,} tables, views or routines, {contents[0]} among them",
