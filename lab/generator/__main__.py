@@ -15,6 +15,7 @@ UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 DEFAULT_MOMENT = "2026-11-20 22:00:00"
 COLLATION = "utf8mb4_0900_ai_ci"
 FAILED = 1
+INTERRUPTED = 130
 
 
 def size(text: str) -> int:
@@ -89,8 +90,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _password(path: Path) -> str:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    if not lines or not lines[0]:
+        raise ValueError(f"the first line of {path} is empty")
+    return lines[0]
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; 0 done, 1 failed, 2 wrong usage."""
+    """Run the command; 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.encrypt != (options.password_file is not None):
@@ -109,14 +117,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stderr.write(f"{message}\n")
 
     try:
-        password = None
-        if options.encrypt:
-            lines = options.password_file.read_text(encoding="utf-8").splitlines()
-            password = lines[0] if lines else ""
         form = Form(
             part_limit=options.part_limit,
             gzipped=not options.no_gzip,
-            password=password,
+            password=_password(options.password_file) if options.encrypt else None,
             cipher=options.cipher,
             sessions=max(1, options.sessions),
             dump_limit=options.dump_limit,
@@ -127,6 +131,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         sys.stderr.write(f"error: {error}\n")
         return FAILED
+    except KeyboardInterrupt:
+        sys.stderr.write(f"interrupted; remove {options.out} before the next run\n")
+        return INTERRUPTED
     sys.stdout.write(
         f"{options.out / built.first_part}: {built.parts} parts, {built.size} bytes "
         f"({built.tar_bytes} uncompressed), {built.tables} tables, {built.rows} rows, "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -71,10 +70,6 @@ class LeadTimes:
         for day in self.per_day:
             counts[date.fromisoformat(day).weekday()] += 1
         return counts
-
-    def before(self, second: int) -> int:
-        """Number of leads that came earlier."""
-        return bisect_left(self.moments, second)
 
 
 def _poisson(random: Random, mean: float) -> int:

@@ -11,7 +11,7 @@ from lab.generator.plan import Plan
 from lab.generator.words import COMPANY_FORMS, FIRST_NAMES, LAST_NAMES, NOUNS, TRICKY, Phrases, serialized
 from lab.writer.rows import Row
 
-LEAD, DEAL, CONTACT, COMPANY = 1, 2, 3, 4
+LEAD, CONTACT = 1, 3
 STATUSES = (("NEW", "P"), ("IN_PROCESS", "P"), ("PROCESSED", "P"), ("CONVERTED", "S"), ("JUNK", "F"))
 STATUS_SHARES = (4, 16, 10, 40, 30)
 STAGES = (("NEW", "P"), ("PREPARATION", "P"), ("EXECUTING", "P"), ("WON", "S"), ("LOSE", "F"))

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 DATABASE_SHARE = 0.3
-MEBIBYTE = 1 << 20
 FIXED_SQL_BYTES = 330_000
 BYTES_PER_LEAD = 345
 BYTES_PER_UNIT = 47_000_000

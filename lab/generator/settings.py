@@ -367,7 +367,10 @@ class Configuration:
             "smtp": ({"enabled": False, "debug": False}, False),
             "exception_handling": ({"debug": False, "handled_errors_types": 4437, "log": None}, False),
         }
-        tree = {name: {"value": value, "readonly": fixed} for name, (value, fixed) in sections.items()}
+        tree: dict[str, object] = {
+            name: {"value": value, "readonly": fixed} for name, (value, fixed) in sections.items()
+        }
+        tree["pull_s1"] = "BEGIN GENERATED PUSH SETTINGS. DON'T DELETE COMMENT!!!!"
         return f"<?php\nreturn {exported(tree)};\n"
 
 

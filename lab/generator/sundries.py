@@ -9,7 +9,6 @@ from lab.generator.words import NOUNS, TRICKY
 from lab.writer.rows import Row
 
 HOT_KEYS = 12
-LEGACY_WORDS = 40
 SHORT_LINKS = 25
 TYPE_ROWS = 14
 LANGUAGES = (("de", "N", "Deutsch"), ("en", "N", "English"), ("ru", "Y", "Russian"))

@@ -86,12 +86,15 @@ def kernel_items(source: Path, mtime: int) -> Iterator[Item]:
             if file.is_file() and not _excluded(name):
                 yield Item.of(str(name), Literal(file.read_bytes()), mtime)
         return
-    with tarfile.open(source) as archive:
-        for member in archive:
-            name = PurePosixPath(member.name.removeprefix("./"))
-            stream = archive.extractfile(member) if member.isfile() else None
-            if stream and not _excluded(name):
-                yield Item.of(str(name), Literal(stream.read()), mtime)
+    try:
+        with tarfile.open(source) as archive:
+            for member in archive:
+                name = PurePosixPath(member.name.removeprefix("./"))
+                stream = archive.extractfile(member) if member.isfile() else None
+                if stream and not _excluded(name):
+                    yield Item.of(str(name), Literal(stream.read()), mtime)
+    except tarfile.TarError as error:
+        raise ValueError(f"{source} is neither a folder nor a tar archive") from error
 
 
 def _parents(path: str) -> list[str]:

@@ -68,10 +68,6 @@ class Phrases:
         chosen = self._random.choices(self._sentences, k=sentences)
         return "\n".join(" ".join(chosen[i : i + 4]) for i in range(0, sentences, 4))
 
-    def words(self, count: int) -> str:
-        """Plain words."""
-        return " ".join(self._random.choices(NOUNS, k=count))
-
 
 def serialized(value: object) -> str:
     """PHP's serialize(): lengths of strings are in bytes."""

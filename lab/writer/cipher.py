@@ -1,7 +1,6 @@
 """Encryption of an archive: key, service block, block cipher without padding (backup_format 4)."""
 
 import hashlib
-from typing import Protocol
 
 from cryptography.hazmat.decrepit.ciphers.algorithms import Blowfish
 from cryptography.hazmat.primitives.ciphers import Cipher, CipherContext
@@ -13,14 +12,6 @@ from lab.writer.tar import BLOCK
 CHECK_BYTES = 256
 NOTE = b"Bitrix Encrypted File"
 VERSIONS = {"aes": b"1.2", "blowfish": b"1.1"}
-
-
-class Encoder(Protocol):
-    """Turns plain bytes into archive bytes; lengths are multiples of 512 and stay the same."""
-
-    def encode(self, plain: bytes) -> bytes:
-        """Encrypt whole blocks."""
-        ...
 
 
 def archive_key(password: str) -> bytes:

@@ -253,6 +253,23 @@ def test_kernel_goes_into_the_archive(tmp_path: Path) -> None:
     assert "bitrix/cache/y.php" not in facts
 
 
+@pytest.mark.parametrize(
+    ("option", "text", "said"),
+    [("--password-file", "\n", "is empty"), ("--kernel", "no tar", "neither a folder")],
+)
+def test_useless_input_is_one_sentence(
+    option: str, text: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tmp_path / "given"
+    given.write_text(text)
+    more = ("--encrypt",) if option == "--password-file" else ()
+    assert main(["--size", "3M", "--out", str(tmp_path / "b"), "--quiet", option, str(given), *more]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert said in error
+    assert error.count("\n") == 1
+
+
 def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mine").write_text("x")
     assert main(["--size", "3M", "--out", str(tmp_path), "--quiet"]) == 1
