@@ -140,7 +140,8 @@ def test_confirming_the_final_pass_chooses_it(project: Project) -> None:
 
 
 def test_note(project: Project) -> None:
-    call("note", "went for [coffee]", "--step", "restore-backup", "--cost", "15")
+    call("note", "went for [coffee] at https://x.example/a?sig=canary", "--step", "restore-backup")
+    assert "canary" not in call("journal")
     assert "went for [coffee]" in call("journal")
     assert "did you mean `restore-backup`" in call("note", "x", "--step", "restore-backu", code=2)
 

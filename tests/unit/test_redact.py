@@ -9,7 +9,8 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 
 from boxlift.errors import UsageError
 from boxlift.project.vault import VaultSource, encrypt
-from boxlift.runner.redact import HIDDEN, Redactor, inventory_secrets
+from boxlift.redact import HIDDEN, Redactor
+from boxlift.runner.secrets import inventory_secrets
 
 
 def test_known_values_are_hidden_also_as_json_and_python_write_them() -> None:

@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 
 from boxlift.errors import BoxliftError, ExitCode
 from boxlift.journal.records import Attempt, Incident, Result, Segment, Verdict
+from boxlift.redact import Redactor
 
 SCHEMA_VERSION = 1
 _RESERVE_BYTES = 1 << 20
@@ -44,16 +45,15 @@ class JournalFullError(JournalError):
     code = ExitCode.PREFLIGHT
 
 
-def _unredacted(text: str) -> str:
-    return text
-
-
 class Journal:
-    """All that happened in a project. Every text goes through `redact` before it is written."""
+    """All that happened in a project. Every text goes through `redact` before it is written.
+
+    At first that hides signatures and logins in links; a run adds the secrets that it knows.
+    """
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self.path = path
-        self.redact: Callable[[str], str] = _unredacted
+        self.redact: Callable[[str], str] = Redactor()
         self._clock = clock
         self._reserve = path.with_suffix(".reserve")
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -12,10 +12,10 @@ from boxlift.errors import BoxliftError, ExitCode
 from boxlift.figures import count, duration
 from boxlift.journal import Journal, JournalError
 from boxlift.project import Project
+from boxlift.redact import Redactor
 from boxlift.runner.display import Display
 from boxlift.runner.failure import Failure
 from boxlift.runner.interrupt import signals_interrupt
-from boxlift.runner.redact import Redactor
 from boxlift.runner.session import Session
 from boxlift.runner.work import Work
 

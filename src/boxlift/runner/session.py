@@ -12,12 +12,12 @@ from typing import IO, Any
 from boxlift.errors import ExitCode
 from boxlift.journal import Journal, JournalError, Result, Segment
 from boxlift.project import Project
+from boxlift.redact import Redactor
 from boxlift.runner import process
 from boxlift.runner.display import Display
 from boxlift.runner.events import Line, Reader, Restore, Task
 from boxlift.runner.failure import Failure
 from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
-from boxlift.runner.redact import Redactor
 from boxlift.runner.suite import SuiteOrder, SuiteRun
 from boxlift.runner.work import Work
 
@@ -159,7 +159,7 @@ class Session:
                     log.write(self._redact(text) + "\n")
                     log.flush()
                 case Task():
-                    self._display.task(told)
+                    self._display.task(replace(told, name=self._redact(told.name)))
                 case Result():
                     self._keep(told)
                 case Restore(segment, repairs):

@@ -17,11 +17,12 @@ from boxlift.plan.standing import command
 from boxlift.plan.state import Position, State, StepState, position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project import Backup, Project
+from boxlift.redact import Redactor
 from boxlift.runner import process
 from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display, PlainDisplay
 from boxlift.runner.playbook import remove_work_folders
-from boxlift.runner.redact import Redactor, inventory_secrets
+from boxlift.runner.secrets import inventory_secrets
 from boxlift.runner.work import Work
 
 PREFLIGHT_SUITE = "environment"
