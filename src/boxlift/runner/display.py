@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from rich.console import Console
+from rich import progress
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
 )
+from rich.table import Column
 
 from boxlift.figures import count, duration, size
 from boxlift.journal import Result, Segment
@@ -129,6 +132,17 @@ class PlainDisplay(Display):
         self._say(text)
 
 
+class _Bar(ProgressColumn):
+    """A bar where the end is known, and nothing where it is not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar = BarColumn(bar_width=24)
+
+    def render(self, task: progress.Task) -> RenderableType:
+        return self._bar.render(task) if task.total else ""
+
+
 class LiveDisplay(PlainDisplay):
     """A line that moves: step, task, time; a bar where bytes are known. Changes are counted only."""
 
@@ -136,11 +150,12 @@ class LiveDisplay(PlainDisplay):
         super().__init__(console, errors)
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", table_column=None),
-            BarColumn(bar_width=24),
+            TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
+            _Bar(),
             TimeElapsedColumn(),
             console=self._console,
             transient=True,
+            expand=True,
         )
         self._row: TaskID | None = None
         self._step = ""

@@ -1,0 +1,70 @@
+"""An installed wheel is complete: playbooks, roles, suites and the example inventory travel with it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILD = (
+    "import os, sys; os.chdir(sys.argv[1]); from hatchling.build import build_wheel; build_wheel(sys.argv[2])"
+)
+CARRIED = ("filter_plugins", "library", "module_utils", "playbooks", "roles", "tests/acceptance")
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, unpacked as pip does it, away from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run([sys.executable, "-c", BUILD, str(ROOT), str(folder)], check=True)
+    (wheel,) = folder.glob("boxlift-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "installed")
+    return folder / "installed"
+
+
+def tracked(folder: str) -> set[str]:
+    """What git would deliver of a folder."""
+    argv = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard", folder]
+    listed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()
+    return {name for name in listed if (ROOT / name).exists()}
+
+
+def test_everything_that_runs_is_carried(installed: Path) -> None:
+    content = installed / "boxlift" / "content"
+    carried = {str(path.relative_to(content)) for path in content.rglob("*") if path.is_file()}
+    expected = {"ansible.cfg"}.union(*(tracked(folder) for folder in (*CARRIED, "inventories/example")))
+    assert carried == expected
+
+
+def test_the_wheel_works_without_the_checkout(installed: Path, tmp_path: Path) -> None:
+    words = (
+        "init acme --domain portal.acme.ru --staging-domain staging.acme.ru --timezone Europe/Moscow"
+        " --telephony-domain pbx.acme.ru --portal-host 127.0.0.1 --staging-host 127.0.0.1"
+        " --telephony-host 127.0.0.1"
+    )
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": str(installed),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+
+    def call(*arguments: str) -> subprocess.CompletedProcess[str]:
+        argv = [sys.executable, "-c", "from boxlift.cli import main; main()", *arguments]
+        return subprocess.run(
+            argv, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True
+        )
+
+    made = call(*words.split())
+    assert made.returncode == 0, made.stderr
+    hosts = tmp_path / "acme" / "inventory" / "hosts.yml"
+    hosts.write_text(hosts.read_text().replace("ansible_user: root", "ansible_port: 1"))
+    ended = call("-C", "acme", "run", "provision-production")
+    assert ended.returncode == 5, ended.stderr
+    assert "Connection refused" in ended.stderr

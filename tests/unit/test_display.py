@@ -1,0 +1,133 @@
+"""What people see while a run works."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from boxlift.figures import count, duration, size
+from boxlift.journal import Result, Segment
+from boxlift.runner.display import Display, LiveDisplay, PlainDisplay, display_for, restore_figures
+from boxlift.runner.events import Task
+
+SEGMENT = Segment(
+    host="portal-1",
+    at=0.0,
+    state="running",
+    bytes=12_400_000_000,
+    bytes_total=30_000_000_000,
+    rate=2_100_000.0,
+    parts=9,
+    parts_total=22,
+    tables=12,
+    tables_total=58,
+    rows=104070,
+)
+
+
+def result(outcome: str) -> Result:
+    return Result("p", "r", "Install", "portal-1", 1.0, 2.0, 1.0, outcome)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (0.4, "0 s"),
+        (125, "2 min 5 s"),
+        (1500, "25 min"),
+        (11400, "3 h 10 min"),
+        (187200, "2 d 4 h"),
+    ],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_sizes_and_counts() -> None:
+    assert [size(amount) for amount in (999, 7_300_000, 3e13)] == ["999 B", "7.3 MB", "30.0 TB"]
+    assert [count(1, "change"), count(0, "change")] == ["1 change", "0 changes"]
+
+
+def test_a_restore_is_shown_with_rate_and_time_left() -> None:
+    assert restore_figures(SEGMENT) == (
+        "12.4 GB of 30.0 GB (41 %), 2.1 MB/s, 2 h 19 min left · part 9 of 22 · table 12 of 58 · 104 070 rows"
+    )
+    assert restore_figures(Segment(host="h", at=0.0, state="waiting")) == "waiting"
+
+
+def consoles() -> tuple[Console, Console]:
+    return (
+        Console(file=io.StringIO(), force_terminal=False, width=100),
+        Console(file=io.StringIO(), force_terminal=False, width=100),
+    )
+
+
+def shown(console: Console) -> list[str]:
+    assert isinstance(console.file, io.StringIO)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_plain_lines_tell_changes_and_failures_only() -> None:
+    out, errors = consoles()
+    display = PlainDisplay(out, errors)
+    display.begin("restore-backup", "Restore [the] backup", 2, 50400.0)
+    for outcome in ("ok", "skipped", "changed", "failed"):
+        display.result(result(outcome))
+    display.restore(SEGMENT)
+    display.idle()
+    display.lines(["✗ restore-backup on portal-1 · Wait [x]", "  broke"])
+    lines = shown(out)
+    assert lines[0] == "▶ restore-backup · Restore [the] backup (attempt 2, about 14 h)"
+    assert [line.split(" · ")[-1] for line in lines[1:]] == ["Install: changed", "Install: failed"]
+    assert shown(errors) == ["✗ restore-backup on portal-1 · Wait [x]", "  broke"]
+
+
+def test_plain_lines_tell_from_time_to_time_that_it_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, errors = consoles()
+    now = 1000.0
+    monkeypatch.setattr("boxlift.runner.display.time.monotonic", lambda: now)
+    display = PlainDisplay(out, errors)
+    display.begin("restore-backup", "Restore", 1, None)
+    display.task(Task("p", "r", "Wait for the restore"))
+    now += 20
+    display.restore(SEGMENT)
+    display.restore(SEGMENT)
+    now += 20
+    display.idle()
+    display.idle()
+    assert len(shown(out)) == 3
+    assert shown(out)[2].endswith("Wait for the restore: goes on")
+
+
+def test_the_live_view_shows_the_task_and_leaves_only_lines() -> None:
+    out = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
+    with LiveDisplay(out, consoles()[1]) as display:
+        display.begin("restore-backup", "Restore", 1, None)
+        display.task(Task("p", "r", "Wait"))
+        display.result(result("changed"))
+        display.restore(SEGMENT)
+        display.idle()
+        display.line("✓ restore-backup")
+    assert isinstance(out.file, io.StringIO)
+    assert "✓ restore-backup" in out.file.getvalue()
+
+
+def test_silence_but_for_failures() -> None:
+    out, errors = consoles()
+    display = Display(out, errors)
+    display.begin("s", "t", 1, None)
+    display.result(result("failed"))
+    display.line("x")
+    display.lines(["✗ s"])
+    assert not shown(out)
+    assert shown(errors) == ["✗ s"]
+
+
+def test_the_display_fits_the_console() -> None:
+    out, _ = consoles()
+    assert type(display_for(out)) is PlainDisplay
+    assert type(display_for(out, quiet=True)) is Display
+    assert type(display_for(Console(file=io.StringIO(), force_terminal=True))) is LiveDisplay
