@@ -18,7 +18,6 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from ansible.module_utils.boxlift_wizard import WizardError, install
 
-from lab.artifacts import build_portal
 from tests.integration.portal_site import Answer, Site, Visitor, free_port, make_site, php, restore_sample
 from tests.integration.push_site import running_redis
 
@@ -75,21 +74,6 @@ def admin(site: Site) -> Visitor:
 
 def option(module: str, name: str) -> str:
     return f"echo \\Bitrix\\Main\\Config\\Option::get('{module}', '{name}', 'none');"
-
-
-# --- the archive
-
-
-def test_archive_is_reproducible(tmp_path: Path) -> None:
-    first = build_portal(tmp_path / "a" / "portal.tar.gz").read_bytes()
-    second = build_portal(tmp_path / "b" / "portal.tar.gz").read_bytes()
-    assert hashlib.sha256(first).digest() == hashlib.sha256(second).digest()
-
-
-def test_archive_is_not_built_twice(tmp_path: Path) -> None:
-    target = build_portal(tmp_path / "portal.tar.gz")
-    before = target.stat().st_mtime_ns
-    assert build_portal(target).stat().st_mtime_ns == before
 
 
 # --- the wizard
@@ -457,6 +441,8 @@ def test_search_by_words(site: Site, admin: Visitor) -> None:
     site.php(r"\Bitrix\Main\Loader::includeModule('search'); CSearch::ReIndexAll(true);")
     (title,) = site.sql("SELECT TITLE FROM b_tasks WHERE ID = 2")[0]
     assert "TASK.2" in {item["item"] for item in admin.get("/search/", q=title).facts["items"]}
+    site.option("search", "full_text_engine", "sphinx")
+    assert admin.get("/search/", q=title).facts["error"] == "no_engine"
     site.option("search", "full_text_engine", "mysql")
 
 

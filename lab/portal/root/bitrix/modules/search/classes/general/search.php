@@ -20,7 +20,7 @@ class CSearch
     private const STOP_WORDS = ['ABOUT', 'ARE', 'COM', 'FOR', 'FROM', 'HOW', 'THAT', 'THE', 'THIS', 'UND', 'WAS', 'WHAT',
         'WHEN', 'WHERE', 'WHO', 'WILL', 'WITH', 'WWW'];
 
-    /** Why nothing can be found: no_fulltext, or null. */
+    /** Why nothing can be found: no_fulltext, no_engine (the stand-in has no Sphinx or OpenSearch), or null. */
     public ?string $error = null;
 
     /**
@@ -109,7 +109,11 @@ class CSearch
         if ($words === []) {
             return [];
         }
-        if (self::engine() !== 'mysql') {
+        if (!in_array(self::engine(), ['mysql', 'bitrix'], true)) {
+            $this->error = 'no_engine';
+            return [];
+        }
+        if (self::engine() === 'bitrix') {
             $marks = implode(', ', array_fill(0, count($words), '?'));
             return Db::rows('SELECT c.MODULE_ID, c.ITEM_ID, c.TITLE, c.URL FROM b_search_content c JOIN b_search_content_stem s'
                 . " ON s.SEARCH_CONTENT_ID = c.ID WHERE s.STEM IN ($marks) GROUP BY c.ID HAVING COUNT(DISTINCT s.STEM) = "
