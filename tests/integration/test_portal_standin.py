@@ -576,6 +576,7 @@ class Sink(BaseHTTPRequestHandler):
 def test_new_lead_calls_the_handlers_of_its_event(site: Site, admin: Visitor) -> None:
     server = HTTPServer(("127.0.0.1", 0), Sink)
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    Sink.bodies.clear()
     try:
         site.sql("DELETE FROM b_rest_event WHERE EVENT_NAME = 'ONCRMLEADADD'")
         site.sql(
@@ -591,6 +592,28 @@ def test_new_lead_calls_the_handlers_of_its_event(site: Site, admin: Visitor) ->
     finally:
         server.shutdown()
         site.sql("DELETE FROM b_rest_event WHERE EVENT_NAME = 'ONCRMLEADADD'")
+
+
+def test_waiting_short_messages_go_to_an_application(site: Site) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Sink)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    Sink.bodies.clear()
+    try:
+        site.sql(
+            "CREATE TABLE b_messageservice_message (ID INT PRIMARY KEY, MESSAGE_TO TEXT, MESSAGE_BODY TEXT,"
+            " SUCCESS_EXEC CHAR(1), DATE_EXEC DATETIME)"
+        )
+        site.sql("INSERT INTO b_messageservice_message VALUES (1, '+70001', 'да', 'N', NULL)")
+        site.sql("UPDATE b_rest_app SET URL = %s", f"http://127.0.0.1:{server.server_port}/sms/")
+        run = (
+            r"\Bitrix\Main\Loader::includeModule('messageservice'); echo \Bitrix\MessageService\Queue::run();"
+        )
+        assert site.php(run) == r"\Bitrix\MessageService\Queue::run();"
+        site.php(run)
+        assert [urllib.parse.parse_qs(body)["message_to"] for body in Sink.bodies] == [["+70001"]]
+    finally:
+        server.shutdown()
+        site.sql("DROP TABLE b_messageservice_message")
 
 
 def test_mailbox_agent_connects(site: Site) -> None:

@@ -48,9 +48,16 @@ class CEvent
             $result = Letters::send($row['EVENT_NAME'], $row['LID'], is_array($fields) ? $fields : []);
             Db::run('UPDATE b_event SET SUCCESS_EXEC = ?, DATE_EXEC = NOW() WHERE ID = ?', [$result, $row['ID']]);
         }
-        $days = (int)Option::get('main', 'mail_event_period', (string)self::KEEP_DAYS);
-        Db::run('DELETE FROM b_event WHERE DATE_EXEC < NOW() - INTERVAL ? DAY', [$days]);
+        self::CleanUpAgent();
         Db::value('SELECT RELEASE_LOCK(CONCAT(DATABASE(), ?))', ['_event']);
         return count($rows);
+    }
+
+    /** Agent: forgets what was sent main/mail_event_period days ago. */
+    public static function CleanUpAgent(): string
+    {
+        $days = (int)Option::get('main', 'mail_event_period', (string)self::KEEP_DAYS);
+        Db::run('DELETE FROM b_event WHERE DATE_EXEC < NOW() - INTERVAL ? DAY', [$days]);
+        return 'CEvent::CleanUpAgent();';
     }
 }
