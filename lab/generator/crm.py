@@ -20,6 +20,8 @@ SEARCH_WORD = "кварцитолит"
 SEARCH_LEAD_SHARE = 0.6
 TRICKY_EVERY = 211
 MANAGERS = 37
+PIPELINES = ("Опт", "Сервис 🔧")
+PROCESS = 128
 # One letter longer than a whole INSERT statement otherwise is, in portals large enough for it.
 LARGE_LETTER_FROM = 12_000_000
 LARGE_LETTER_SENTENCES = 11_000
@@ -177,7 +179,8 @@ class Crm:
         for number in range(1, self.plan.deals + 1):
             lead = self.lead_of(number - 1, self.plan.deals)
             second = self._after(lead, random, 2 * DAY)
-            stage, semantics = random.choice(STAGES)
+            category = number % 7 if number % 7 <= len(PIPELINES) else 0
+            stage, semantics = random.choice(STAGES[::3] if category else STAGES)
             yield (
                 number,
                 stamp(second),
@@ -189,10 +192,10 @@ class Crm:
                 None if number % 4 else random.randrange(1, self.plan.companies + 1),
                 random.randrange(1, self.plan.contacts + 1),
                 f"Сделка {number}: {random.choice(NOUNS)}",
-                stage,
+                f"C{category}:{stage}" if category else stage,
                 semantics,
                 "N" if semantics == "P" else "Y",
-                0,
+                category,
                 f"{random.randrange(50_000_000) / 100:.2f}",
                 "RUB",
                 "1.0000",
@@ -201,6 +204,28 @@ class Crm:
                 stamp(second),
                 stamp(second + 30 * DAY),
             )
+
+    def category_rows(self) -> Iterator[Row]:
+        """Rows of b_crm_deal_category: pipelines besides the general one."""
+        for number, name in enumerate(PIPELINES, 1):
+            yield (number, stamp(self.end - 500 * DAY)[:10], name, "N", number * 100, None)
+
+    def process_rows(self) -> Iterator[Row]:
+        """Rows of b_crm_dynamic_type: one smart process."""
+        made = stamp(self.end - 300 * DAY)
+        yield (1, PROCESS, None, "Process128", "Монтажи", f"b_crm_dynamic_items_{PROCESS}", 1, made)
+
+    def process_category_rows(self) -> Iterator[Row]:
+        """Rows of b_crm_item_category."""
+        yield (1, PROCESS, "Y", "Y", None, stamp(self.end - 300 * DAY), "Общая", 500)
+
+    def process_item_rows(self, random: Random) -> Iterator[Row]:
+        """Rows of b_crm_dynamic_items_128."""
+        for number in range(1, max(10, self.plan.deals // 20) + 1):
+            created = stamp(self.end - random.randrange(300 * DAY) - 1)
+            author = random.choice(self.managers)
+            money = f"{random.randrange(10**8) / 100:.2f}"
+            yield (number, None, f"Монтаж {number}", author, created, 1, f"DT{PROCESS}_1:NEW", money)
 
     def multi_field_count(self) -> int:
         """Number of rows of b_crm_field_multi."""

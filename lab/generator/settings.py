@@ -54,6 +54,7 @@ GROUPS = (
     "Отдел продаж",
     "Маркетинг",
 )
+PIPE = (("NEW", "Новая", None), ("WON", "Успех", "S"), ("LOSE", "Провал", "F"))
 STATUSES = (
     ("STATUS", "NEW", "Не обработан", None),
     ("STATUS", "IN_PROCESS", "В работе", None),
@@ -65,6 +66,11 @@ STATUSES = (
     ("DEAL_STAGE", "EXECUTING", "В работе", None),
     ("DEAL_STAGE", "WON", "Успех", "S"),
     ("DEAL_STAGE", "LOSE", "Провал", "F"),
+    *(
+        (f"DEAL_STAGE_{pipe}", f"C{pipe}:{code}", name, semantics)
+        for pipe in (1, 2)
+        for code, name, semantics in PIPE
+    ),
     ("SOURCE", "CALL", "Звонок", None),
     ("SOURCE", "WEB", "Веб-сайт", None),
     ("SOURCE", "EMAIL", "Почта", None),
@@ -75,6 +81,7 @@ UNSENT_MAILS = 7
 SENT_MAILS = 60
 FILLERS = 60
 USER_FIELDS = 9
+ENUMERATION_FIELD = 4
 
 
 class Configuration:
@@ -298,7 +305,19 @@ class Configuration:
                 entity, name = ("USER", "UF_DEPARTMENT")
             settings = serialized({"SIZE": 20, "DEFAULT_VALUE": TRICKY[number]})
             multiple = "Y" if number == 8 else "N"
-            yield (number, entity, name, "string", None, number * 100, multiple, "N", settings)
+            kind = "enumeration" if number == ENUMERATION_FIELD else "string"
+            yield (number, entity, name, kind, None, number * 100, multiple, "N", settings)
+
+    def user_field_enum_rows(self) -> Iterator[Row]:
+        """Rows of b_user_field_enum: the values of one list."""
+        for number, value in enumerate(("Да", "Нет", "a'b; (c),"), 1):
+            yield (number, ENUMERATION_FIELD, value, "N", number * 100, f"xml{number}")
+
+    def user_field_label_rows(self) -> Iterator[Row]:
+        """Rows of b_user_field_lang."""
+        for number in range(1, USER_FIELDS + 1):
+            for language, word in (("de", "Feld"), ("en", "Field"), ("ru", "Поле")):
+                yield (number, language, *(f"{word} {number}" for _ in range(3)), None, "")
 
     def files(self, secret: str) -> dict[str, bytes]:
         """Configuration files as archived: credentials masked, hosts and keys kept (backup_format 2.16)."""

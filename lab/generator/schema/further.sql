@@ -78,6 +78,53 @@ CREATE TABLE `b_clouds_file_upload` (
   PRIMARY KEY (`ID`)
 ) ENGINE=InnoDB;
 
+CREATE TABLE `b_crm_deal_category` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `CREATED_DATE` date NOT NULL,
+  `NAME` varchar(255) DEFAULT NULL,
+  `IS_LOCKED` char(1) NOT NULL DEFAULT 'N',
+  `SORT` int(11) DEFAULT NULL,
+  `ORIGIN_ID` varchar(255) DEFAULT NULL,
+  PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_crm_dynamic_items_128` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `XML_ID` varchar(255) DEFAULT NULL,
+  `TITLE` varchar(255) DEFAULT NULL,
+  `CREATED_BY` int(11) NOT NULL,
+  `CREATED_TIME` datetime NOT NULL,
+  `CATEGORY_ID` int(11) DEFAULT NULL,
+  `STAGE_ID` varchar(50) DEFAULT NULL,
+  `OPPORTUNITY` decimal(18,2) DEFAULT NULL,
+  PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_crm_dynamic_type` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `ENTITY_TYPE_ID` int(10) unsigned NOT NULL,
+  `CODE` varchar(255) DEFAULT NULL,
+  `NAME` varchar(100) NOT NULL,
+  `TITLE` varchar(255) NOT NULL,
+  `TABLE_NAME` varchar(64) NOT NULL,
+  `CREATED_BY` int(10) unsigned NOT NULL,
+  `CREATED_TIME` datetime NOT NULL,
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_crm_dynamic_type` (`ENTITY_TYPE_ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_crm_item_category` (
+  `ID` int(10) unsigned NOT NULL AUTO_INCREMENT,
+  `ENTITY_TYPE_ID` int(10) unsigned NOT NULL,
+  `IS_DEFAULT` char(1) NOT NULL DEFAULT 'N',
+  `IS_SYSTEM` char(1) NOT NULL DEFAULT 'N',
+  `CODE` varchar(255) DEFAULT NULL,
+  `CREATED_DATE` datetime NOT NULL,
+  `NAME` varchar(255) DEFAULT NULL,
+  `SORT` int(11) NOT NULL DEFAULT 500,
+  PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
 CREATE TABLE `b_dav_connections` (
   `ID` int(11) NOT NULL AUTO_INCREMENT,
   `ENTITY_TYPE` varchar(32) NOT NULL DEFAULT 'user',
@@ -592,6 +639,28 @@ CREATE TABLE `b_transformer_command` (
   `UPDATE_TIME` datetime DEFAULT NULL,
   `SEND_TIME` datetime DEFAULT NULL,
   PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_user_field_enum` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `USER_FIELD_ID` int(11) DEFAULT NULL,
+  `VALUE` varchar(255) NOT NULL,
+  `DEF` char(1) NOT NULL DEFAULT 'N',
+  `SORT` int(11) NOT NULL DEFAULT 500,
+  `XML_ID` varchar(255) NOT NULL,
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_user_field_enum` (`USER_FIELD_ID`,`XML_ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_user_field_lang` (
+  `USER_FIELD_ID` int(11) NOT NULL,
+  `LANGUAGE_ID` char(2) NOT NULL,
+  `EDIT_FORM_LABEL` varchar(255) DEFAULT NULL,
+  `LIST_COLUMN_LABEL` varchar(255) DEFAULT NULL,
+  `LIST_FILTER_LABEL` varchar(255) DEFAULT NULL,
+  `ERROR_MESSAGE` varchar(255) DEFAULT NULL,
+  `HELP_MESSAGE` varchar(255) DEFAULT NULL,
+  PRIMARY KEY (`USER_FIELD_ID`,`LANGUAGE_ID`)
 ) ENGINE=InnoDB;
 
 CREATE TABLE `b_user_hit_auth` (
