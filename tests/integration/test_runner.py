@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -17,6 +19,7 @@ from typer.testing import CliRunner
 
 import boxlift
 from boxlift.cli import app
+from boxlift.content import content_root
 from boxlift.plan import Pass
 from boxlift.project import Project, create
 
@@ -374,3 +377,23 @@ def test_a_second_runner_refuses(
     assert "provision-production runs since" in look(project, "status")
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
+
+
+def test_check_looks_at_every_host_and_tells_all_at_once(run: Run, project: Project, content: Path) -> None:
+    for name in ("playbooks/check_hosts.yml", "library/usable_memory.py"):
+        shutil.copy(content_root() / name, content / name)
+    (project.inventory / "hosts.yml").write_text(
+        INVENTORY
+        + "    preproduction:\n"
+        + "      hosts: {staging-1: {ansible_connection: ssh, ansible_host: 127.0.0.1, ansible_port: 1}}\n"
+        + "    portal: {hosts: {portal-1: }}\n"
+    )
+    ended = run("check", "--json")
+    assert ended.returncode == 3, ended.stderr
+    found = {f"{item['subject']} {item['check']}": item for item in json.loads(ended.stdout)["checks"]}
+    assert found["portal-1 reachable"]["ok"]
+    assert found["portal-1 clock"]["ok"]
+    assert "Connection refused" in found["staging-1 reachable"]["measured"]
+    assert found["preproduction roles"]["measured"] == "no host for portal, database, cache, push, search"
+    assert found["portal-1 variables"]["measured"] == "without portal_id, portal_domain, portal_timezone"
+    assert not list(project.runs.iterdir())

@@ -28,14 +28,8 @@ FACTS: dict[str, Any] = {
     "ansible_distribution_major_version": "12",
     "ansible_user_id": "root",
     "ansible_date_time": {"epoch_int": str(int(NOW))},
-    "ansible_memtotal_mb": 4000,
-    "ansible_mounts": [
-        {"mount": "/", "size_available": 1},
-        {"mount": "/srv", "size_available": 50_000_000_000},
-        {"mount": "/srv2", "size_available": 2},
-    ],
 }
-SEEN = Seen(facts=FACTS, window=(NOW, NOW + 1))
+SEEN = Seen(facts=FACTS, window=(NOW, NOW + 1), memory=4000, room=50_000_000_000)
 
 
 def inventory(**variables: object) -> Inventory:
@@ -87,12 +81,15 @@ def test_every_environment_has_every_role_and_no_host_is_in_both() -> None:
         ({"ansible_distribution_major_version": "11"}, "system", "Debian 11"),
         ({"ansible_user_id": "admin"}, "rights", "admin"),
         ({"ansible_date_time": {"epoch_int": str(int(NOW) - 60)}}, "clock", "59 s off"),
-        ({"ansible_memtotal_mb": 900}, "memory", "943.7 MB"),
-        ({"ansible_mounts": [{"mount": "/", "size_available": 5_000_000_000}]}, "disk", "5.0 GB free"),
     ],
 )
 def test_hosts(facts: dict[str, Any], check: str, measured: str) -> None:
     assert judge(replace(SEEN, facts=FACTS | facts)) == {f"portal-1 {check}": measured}
+
+
+def test_room() -> None:
+    assert judge(replace(SEEN, memory=900)) == {"portal-1 memory": "943.7 MB"}
+    assert judge(replace(SEEN, room=5_000_000_000)) == {"portal-1 disk": "5.0 GB free"}
 
 
 def test_a_foreign_marker_is_refused_and_an_own_one_explains_ports() -> None:

@@ -46,6 +46,4 @@ def _ansible() -> Finding:
     except PackageNotFoundError:
         found = "absent"
     numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
-    return Finding(
-        "ansible-core", _HERE, numbers >= _ANSIBLE, found, limit, "pip install -U boxlift"
-    )
+    return Finding("ansible-core", _HERE, numbers >= _ANSIBLE, found, limit, "pip install -U boxlift")

@@ -33,10 +33,15 @@ _TELEPHONY_RELEASES = ("11", *_PORTAL_RELEASES)
 
 @dataclass
 class Seen:
-    """What was seen of one host. `window`: control node's clock before and after the look (s since 1970)."""
+    """What was seen of one host. `window`: control node's clock before and after the look (s since 1970).
+
+    `memory` in MiB; `room` in bytes free below /srv on a portal's host, below /var elsewhere.
+    """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
     window: tuple[float, float] = (0.0, 0.0)
+    memory: int = 0
+    room: int = 0
     marker: Mapping[str, Any] | None = None
     listening: Sequence[int] = ()
     failure: str | None = None
@@ -81,8 +86,12 @@ def _take(host: Seen, kind: str, data: Mapping[str, Any]) -> None:
         if "ansible_date_time" in facts:
             host.facts = facts
             host.window = (moment(data.get("start")) or 0.0, moment(data.get("end")) or 0.0)
+        elif "usable_memory_mb" in facts:
+            host.memory = int(facts["usable_memory_mb"])
         elif "tcp_listen" in facts:
             host.listening = sorted({int(item["port"]) for item in facts["tcp_listen"]})
+        elif "stdout_lines" in res:
+            host.room = int(res["stdout_lines"][-1])
         elif "content" in res:
             host.marker = json.loads(base64.b64decode(res["content"]))
 
@@ -101,9 +110,9 @@ def check_hosts(inventory: Inventory, seen: Mapping[str, Seen]) -> Iterator[Find
         yield _clocks(host, here)
         yield _marker(host, here, variables)
         if roles:
-            yield _memory(host, here.facts)
+            yield _memory(host, here)
         if {"portal", "database"} & set(roles):
-            yield _disk(host, here.facts, "/srv" if "portal" in roles else "/var")
+            yield _disk(host, here, "/srv" if "portal" in roles else "/var")
         if roles and here.marker is None:
             yield _ports(host, here, roles)
 
@@ -153,16 +162,16 @@ def _marker(host: str, seen: Seen, variables: Mapping[str, Any]) -> Finding:
     return Finding("marker", host, found == wanted, " of ".join(found), limit, cure)
 
 
-def _memory(host: str, facts: Mapping[str, Any]) -> Finding:
-    memory = int(facts.get("ansible_memtotal_mb", 0))
+def _memory(host: str, seen: Seen) -> Finding:
     limit = f"at least {size(_MEMORY * _MEBI)}"
-    return Finding("memory", host, memory >= _MEMORY, size(memory * _MEBI), limit, "give it more memory")
+    return Finding(
+        "memory", host, seen.memory >= _MEMORY, size(seen.memory * _MEBI), limit, "give it more memory"
+    )
 
 
-def _disk(host: str, facts: Mapping[str, Any], path: str) -> Finding:
-    room = _room(facts, path)
+def _disk(host: str, seen: Seen, path: str) -> Finding:
     limit = f"at least {size(_ROOM)} for {path}"
-    return Finding("disk", host, room >= _ROOM, f"{size(room)} free", limit, "give it more disk")
+    return Finding("disk", host, seen.room >= _ROOM, f"{size(seen.room)} free", limit, "give it more disk")
 
 
 def _ports(host: str, seen: Seen, roles: Sequence[str]) -> Finding:
@@ -170,13 +179,3 @@ def _ports(host: str, seen: Seen, roles: Sequence[str]) -> Finding:
     measured = f"{', '.join(map(str, taken))} in use" if taken else "free"
     cure = "another service listens there: stop it, or choose a fresh host"
     return Finding("ports", host, not taken, measured, "free before provisioning", cure)
-
-
-def _room(facts: Mapping[str, Any], path: str) -> int:
-    """Free bytes of the file system that holds a path."""
-    mounts = [
-        mount
-        for mount in facts.get("ansible_mounts", [])
-        if mount.get("size_available") is not None and f"{path}/".startswith(f"{mount['mount'].rstrip('/')}/")
-    ]
-    return int(max(mounts, key=lambda mount: len(mount["mount"]))["size_available"]) if mounts else 0
