@@ -69,7 +69,8 @@ class Demo:
             code = run_verification(project, Pass.FINAL, display=display)
         else:
             code = self._move(project, until, display)
-        self._report(project, status, time.monotonic() - began, done=code is ExitCode.DONE)
+        if code is ExitCode.DONE:
+            self._report(project, status, time.monotonic() - began)
         return code
 
     def _move(self, project: Project, until: str | None, display: Display) -> ExitCode:
@@ -110,7 +111,7 @@ class Demo:
         with project.journal() as journal:
             return position(project.plan(), journal, Pass.FINAL, runner_alive=False)
 
-    def _report(self, project: Project, status: LabStatus, seconds: float, *, done: bool) -> None:
+    def _report(self, project: Project, status: LabStatus, seconds: float) -> None:
         where = self._position(project)
         table = Table(box=None, pad_edge=False, title="What took how long", title_justify="left")
         table.add_column("phase, step", no_wrap=True)
@@ -131,8 +132,7 @@ class Demo:
             table.add_row(f"  {item.step.id}", str(item.state), f"by {CLIENT}" if person else took)
         table.add_row("[bold]this run[/]", "", f"[bold]{duration(seconds)}[/]")
         self._console.print(table)
-        if done:
-            self._console.print("\n".join(self._next(status)), markup=False, soft_wrap=True)
+        self._console.print("\n".join(self._next(status)), markup=False, soft_wrap=True)
 
     def _next(self, status: LabStatus) -> list[str]:
         address = {host.name: host.address for host in status.hosts}

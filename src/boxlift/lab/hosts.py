@@ -14,9 +14,9 @@ from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
 from boxlift.lab.errors import LabError
 from boxlift.lab.host import HOSTS, Host
-from boxlift.lab.image import LABEL, Images
+from boxlift.lab.image import LABEL, WORK, Images
 from boxlift.lab.network import Network
-from boxlift.lab.place import Lab
+from boxlift.lab.place import KEPT, Lab
 
 Say = Callable[[str], None]
 _SPEC = "boxlift.lab.spec"
@@ -64,6 +64,8 @@ class Hosts:
         prerequisite.check_disk(self.engine, self.images)
         for folder in (self.lab.packages, self.lab.served):
             folder.mkdir(parents=True, exist_ok=True)
+        if leftovers := [str(path) for path in self.lab.folder.glob(f"{WORK}*")]:
+            run(["rm", "-rf", "--one-file-system", "--", *leftovers], root=True)
         access.ensure_key(self.lab)
         with ThreadPoolExecutor(max_workers=1) as pool:
             given = pool.submit(material.prepare, self.lab)
@@ -94,8 +96,7 @@ class Hosts:
         self.network.remove()
         if everything:
             self._remove_images()
-            run(["rm", "-rf", "--one-file-system", str(self.lab.folder)], root=True)
-            self._say(f"removed {self.lab.folder}")
+            self._remove_folder()
 
     def identities(self) -> dict[str, str]:
         """Host name to the id of its container: a host that was made anew has another."""
@@ -195,6 +196,17 @@ class Hosts:
         """Prove the way in that everything else uses: SSH with the lab's key and the known host key."""
         words = ["ssh", "-F", str(self.lab.ssh_config), "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         run([*words, host.name, "true"], timeout=30)
+
+    def _remove_folder(self) -> None:
+        """Remove what the lab keeps in its folder, and the folder itself if nothing else is in it."""
+        made = [path for path in self.lab.folder.iterdir() if path.name in KEPT or path.match(f"{WORK}*")]
+        run(["rm", "-rf", "--one-file-system", "--", *map(str, made)], root=True)
+        left = sorted(path.name for path in self.lab.folder.iterdir())
+        if left:
+            self._say(f"kept {self.lab.folder}: not the lab's own are {', '.join(left)}")
+        else:
+            self.lab.folder.rmdir()
+            self._say(f"removed {self.lab.folder}")
 
     def _remove_images(self) -> None:
         listed = self.engine.podman("images", "--quiet", "--no-trunc", "--filter", f"label={LABEL}").split()

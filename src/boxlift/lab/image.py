@@ -21,6 +21,7 @@ from boxlift.lab.errors import LabError
 PREFIX = "localhost/boxlift-lab"
 LABEL = "boxlift.lab.image=1"
 _AUTHORITIES = Path("/usr/local/share/ca-certificates")
+WORK = "image-"
 _FORMAT = "1"  # raise it when the way of building changes
 
 
@@ -101,7 +102,7 @@ class Images:
         if self._engine.has_image(reference):
             return
         image = load(self._folder, name)
-        with tempfile.TemporaryDirectory(dir=self._engine.lab.folder, prefix="image-") as folder:
+        with tempfile.TemporaryDirectory(dir=self._engine.lab.folder, prefix=WORK) as folder:
             files = Path(folder, "files.tar")
             files.write_bytes(overlay(image.rootfs))
             if image.parent:
@@ -116,6 +117,8 @@ class Images:
         options = [f"--aptopt={line}" for line in found.options]
         run(
             [
+                # Killed with us, it unmounts what it had mounted; otherwise it would go on alone.
+                *("setpriv", "--pdeathsig", "TERM"),
                 *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
                 f"--include={','.join(image.packages)}",
                 *options,
@@ -125,6 +128,7 @@ class Images:
                 *(image.suite, str(target), *sources.reachable(found.lines, image.suite)),
             ],
             root=True,
+            variables={"TMPDIR": str(folder)},
             timeout=900,
         )
         self._engine.podman(
@@ -143,7 +147,7 @@ class Images:
             encoding="utf-8",
         )
         self._engine.podman(
-            *("build", "--quiet", "--network", "host", "--pull=never", "--tag", reference),
+            *("build", "--quiet", "--layers=false", "--network", "host", "--pull=never", "--tag", reference),
             *("--file", str(recipe), str(folder)),
             timeout=900,
         )

@@ -11,6 +11,13 @@ from pathlib import Path
 from boxlift.errors import ExitCode
 from boxlift.lab.errors import LabError
 
+# What a lab keeps in its folder; clearing it away touches nothing else.
+KEPT = frozenset(
+    {
+        *("artifacts", "backup", "cloud", "containers.conf", "demo.json", "known_hosts", "lock", "packages"),
+        *("project", "ssh", "ssh_config", "vault-password", "wheels"),
+    }
+)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 
 

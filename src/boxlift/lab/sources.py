@@ -6,6 +6,7 @@ import os
 import re
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from boxlift.lab.command import attempt, run
@@ -68,6 +69,7 @@ def apt_options(dump: str, environment: dict[str, str]) -> tuple[str, ...]:
     return tuple(found)
 
 
+@cache
 def for_suite(suite: str) -> Sources:
     """The sources of this machine, turned to `suite`."""
     machine = codename()
