@@ -117,8 +117,9 @@ class Images:
         options = [f"--aptopt={line}" for line in found.options]
         run(
             [
-                # Killed with us, it unmounts what it had mounted; otherwise it would go on alone.
-                *("setpriv", "--pdeathsig", "TERM"),
+                # If we are killed, it ends with all that it has started, and its mounts go with it.
+                *("setpriv", "--pdeathsig", "KILL"),
+                *("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"),
                 *("mmdebstrap", "--quiet", "--mode=root", "--variant=minbase"),
                 f"--include={','.join(image.packages)}",
                 *options,
