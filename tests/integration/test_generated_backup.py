@@ -129,7 +129,7 @@ def test_tables_equal_the_manifest(plain: Backup, unpacked: Path, mariadb_socket
     assert len(dumps) == 2
     session = b"SET sql_mode='', FOREIGN_KEY_CHECKS=0, time_zone='+00:00';\n"
     dump = (session + b"".join(dumps)).replace(b"`bx_cloud`@`%`", b"CURRENT_USER")
-    client(mariadb_socket, "-e", f"CREATE DATABASE {SOURCE_DATABASE} CHARACTER SET utf8mb4")
+    client(mariadb_socket, "-e", f"CREATE OR REPLACE DATABASE {SOURCE_DATABASE} CHARACTER SET utf8mb4")
     client(mariadb_socket, "--binary-mode", SOURCE_DATABASE, statements=dump)
     assert differing_tables(mariadb_socket, SOURCE_DATABASE, plain.manifest) == []
     facts = plain.manifest["facts"]
