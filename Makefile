@@ -10,7 +10,7 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 # What pytest is told besides: make test PYTEST="-x -k restore"
 PYTEST ?=
-TEST_PACKAGES := mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring nodejs
+TEST_PACKAGES := mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
 .PHONY: help setup lab-packages test-packages demo test test-fast test-all lint unit integration acceptance bench clean-lab lock
 

@@ -29,12 +29,21 @@ class Push:
         return f"http://127.0.0.1:{self.subscribe}/bitrix/subws/?CHANNEL_ID={signed}"
 
 
+def redis() -> str:
+    """The server's program. Debian's redis-tools bring it under another name, without a service."""
+    found = shutil.which("redis-server") or shutil.which("redis-check-rdb")
+    if found is None:
+        raise LookupError("there is no Redis (apt-get install redis-tools)")
+    return found
+
+
 @contextmanager
 def running_redis(home: Path) -> Iterator[Path]:
     """Socket of a Redis that keeps nothing."""
     path = home / "redis.sock"
     process = subprocess.Popen(
         ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--dir", str(home)],
+        executable=redis(),
         stdout=subprocess.DEVNULL,
     )
     try:

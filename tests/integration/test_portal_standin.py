@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import shutil
 import socket
 import threading
 import urllib.parse
@@ -19,7 +18,7 @@ from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from ansible.module_utils.boxlift_wizard import WizardError, install
 
 from tests.integration.portal_site import Answer, Site, Visitor, free_port, make_site, php, restore_sample
-from tests.integration.push_site import running_redis
+from tests.integration.push_site import redis, running_redis
 
 NEW_PASSWORD = "a-new-password-1"
 LETTER = "http://#SERVER_NAME#/auth/?change_password=yes&USER_CHECKWORD=#CHECKWORD#&USER_LOGIN=#URL_LOGIN#"
@@ -639,8 +638,10 @@ def test_mailbox_agent_connects(site: Site) -> None:
 
 @pytest.fixture
 def redis_socket(tmp_path: Path) -> Iterator[Path]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed (apt-get install redis-server)")
+    try:
+        redis()
+    except LookupError as reason:
+        pytest.skip(str(reason))
     with running_redis(tmp_path) as path:
         yield path
 

@@ -15,7 +15,7 @@ from aiohttp import ClientSession
 
 from boxlift.verify.channel import messages, new_channel_id, sign
 from tests.integration.portal_site import Site, make_site, php, restore_sample
-from tests.integration.push_site import KEY, Push, running_push, running_redis
+from tests.integration.push_site import KEY, Push, redis, running_push, running_redis
 
 WRONG_SIGNATURE = 4010
 PASSWORD = "a-new-password-1"
@@ -23,12 +23,14 @@ PASSWORD = "a-new-password-1"
 
 @pytest.fixture(scope="module")
 def push(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Push]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed (apt-get install redis-server)")
+    try:
+        redis()
+    except LookupError as reason:
+        pytest.skip(str(reason))
     if shutil.which("node") is None:
         pytest.skip("node is not installed (apt-get install nodejs)")
     home = tmp_path_factory.mktemp("push")
-    with running_redis(home) as redis, running_push(home, redis) as ports:
+    with running_redis(home) as path, running_push(home, path) as ports:
         yield ports
 
 
