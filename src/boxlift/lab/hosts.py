@@ -14,7 +14,7 @@ from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
 from boxlift.lab.errors import LabError
 from boxlift.lab.host import HOSTS, Host
-from boxlift.lab.image import LABEL, WORK, Images
+from boxlift.lab.image import LABEL, Images
 from boxlift.lab.network import Network
 from boxlift.lab.place import KEPT, Lab
 
@@ -64,8 +64,8 @@ class Hosts:
         prerequisite.check_disk(self.engine, self.images)
         for folder in (self.lab.packages, self.lab.served):
             folder.mkdir(parents=True, exist_ok=True)
-        if leftovers := [str(path) for path in self.lab.folder.glob(f"{WORK}*")]:
-            run(["rm", "-rf", "--one-file-system", "--", *leftovers], root=True)
+        if leftovers := self.lab.leftovers():
+            run(["rm", "-rf", "--one-file-system", "--", *map(str, leftovers)], root=True)
         access.ensure_key(self.lab)
         with ThreadPoolExecutor(max_workers=1) as pool:
             given = pool.submit(material.prepare, self.lab)
@@ -199,7 +199,7 @@ class Hosts:
 
     def _remove_folder(self) -> None:
         """Remove what the lab keeps in its folder, and the folder itself if nothing else is in it."""
-        made = [path for path in self.lab.folder.iterdir() if path.name in KEPT or path.match(f"{WORK}*")]
+        made = [*self.lab.leftovers(), *(path for path in self.lab.folder.iterdir() if path.name in KEPT)]
         run(["rm", "-rf", "--one-file-system", "--", *map(str, made)], root=True)
         left = sorted(path.name for path in self.lab.folder.iterdir())
         if left:

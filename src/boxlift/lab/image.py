@@ -17,11 +17,11 @@ from boxlift.lab import sources
 from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
 from boxlift.lab.errors import LabError
+from boxlift.lab.place import WORK
 
 PREFIX = "localhost/boxlift-lab"
 LABEL = "boxlift.lab.image=1"
 _AUTHORITIES = Path("/usr/local/share/ca-certificates")
-WORK = "image-"
 _FORMAT = "1"  # raise it when the way of building changes
 
 

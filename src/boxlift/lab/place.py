@@ -18,6 +18,7 @@ KEPT = frozenset(
         *("project", "ssh", "ssh_config", "vault-password", "wheels"),
     }
 )
+WORK = "image-"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 
 
@@ -46,6 +47,15 @@ class Lab:
     @property
     def label(self) -> str:
         return f"boxlift.lab={self.name}"
+
+    def leftovers(self) -> list[Path]:
+        """Work that a killed command left in the folder; none while a command holds the lab's lock."""
+        names = tuple(f".{name}" for name in KEPT)
+        return [
+            path
+            for path in (self.folder.iterdir() if self.folder.exists() else ())
+            if path.name.startswith((WORK, *names))
+        ]
 
     @property
     def images(self) -> Path:

@@ -150,3 +150,10 @@ def test_a_bad_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LabError) as caught:
         Lab.here()
     assert caught.value.code == 2
+
+
+def test_leftovers_are_the_labs_own_and_nothing_else(lab: Lab) -> None:
+    assert lab.leftovers() == []
+    for name in ("image-x1", ".wheels-x2", ".known_hosts.77", "wheels", "mine.txt", ".mine"):
+        (lab.folder / name).mkdir(parents=True)
+    assert sorted(path.name for path in lab.leftovers()) == [".known_hosts.77", ".wheels-x2", "image-x1"]
