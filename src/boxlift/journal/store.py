@@ -15,6 +15,7 @@ from dataclasses import astuple
 from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from boxlift.errors import BoxliftError, ExitCode
 from boxlift.journal.records import Attempt, Incident, Result, Segment, Verdict
@@ -22,6 +23,10 @@ from boxlift.redact import Redactor
 
 SCHEMA_VERSION = 1
 _RESERVE_BYTES = 1 << 20
+_LEAST_SPACE = 1 << 18
+"""Bytes: with less a failure of the disk is taken for a full disk."""
+_PRIMARY_CODE = 0xFF
+_OF_THE_DISK = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
 _T = TypeVar("_T")
 _INSERT_RESULT = (
     "INSERT INTO results (attempt, play, role, task, host, started, ended, seconds, outcome, tries, cause)"
@@ -60,13 +65,27 @@ class Journal:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.close(descriptor)
         try:
-            self._db = sqlite3.connect(path, timeout=20, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._migrate()
+            self._db = self._connect()
         except sqlite3.Error as error:
-            raise self._failure(error) from error
+            failure = self._failure(error)
+            if not isinstance(failure, JournalFullError) or self._in_use():
+                raise failure from error
+            self._db = sqlite3.connect(f"file:{quote(str(path))}?immutable=1", uri=True, isolation_level=None)
+        self._migrate()
+
+    def _connect(self) -> sqlite3.Connection:
+        database = sqlite3.connect(self.path, timeout=20, isolation_level=None)
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = FULL")
+        database.execute("PRAGMA foreign_keys = ON")
+        # the first read is what makes the files beside the database
+        database.execute("PRAGMA user_version").fetchone()
+        return database
+
+    def _in_use(self) -> bool:
+        """Whether rows wait beside the database; without them it can be read on a full disk as it is."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        return wal.exists() and wal.stat().st_size > 0
 
     def close(self) -> None:
         self._db.close()
@@ -78,7 +97,7 @@ class Journal:
         self.close()
 
     def _migrate(self) -> None:
-        version = int(self._db.execute("PRAGMA user_version").fetchone()[0])
+        version = self._version()
         if version > SCHEMA_VERSION:
             raise JournalError(
                 f"{self.path} was written by a newer boxlift (schema {version}, not {SCHEMA_VERSION})",
@@ -92,10 +111,13 @@ class Journal:
             self._db.executescript(
                 f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
             )
-        if int(self._db.execute("PRAGMA user_version").fetchone()[0]) != SCHEMA_VERSION:
+        if self._version() != SCHEMA_VERSION:
             raise JournalError(
                 f"{self.path} cannot be made", cure="check free space and rights of its folder"
             )
+
+    def _version(self) -> int:
+        return int(self._rows("PRAGMA user_version")[0][0])
 
     # writing
 
@@ -113,6 +135,11 @@ class Journal:
             self._reserve.unlink(missing_ok=True)
             raise self._full() from error
 
+    def _space(self) -> int:
+        """Bytes free for this user on the journal's disk."""
+        disk = os.statvfs(self.path.parent)
+        return disk.f_bavail * disk.f_frsize
+
     def _full(self) -> JournalFullError:
         return JournalFullError(
             f"the disk of {self.path.parent} is full: the journal cannot be written",
@@ -120,7 +147,8 @@ class Journal:
         )
 
     def _failure(self, error: sqlite3.Error) -> JournalError:
-        if getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE}:
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        if code == sqlite3.SQLITE_FULL or (code in _OF_THE_DISK and self._space() < _LEAST_SPACE):
             return self._full()
         return JournalError(f"the journal {self.path} cannot be used: {error}")
 

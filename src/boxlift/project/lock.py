@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from boxlift.errors import RefusedError
@@ -32,7 +33,9 @@ class RunnerLock:
             ) from error
         os.ftruncate(self._descriptor, 0)
         holder = {"pid": os.getpid(), "purpose": self._purpose, "since": time.time()}
-        os.write(self._descriptor, json.dumps(holder).encode())
+        # who holds it is told to others; the lock itself needs no space on the disk
+        with suppress(OSError):
+            os.write(self._descriptor, json.dumps(holder).encode())
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from boxlift.redact import Redactor
 from boxlift.runner.display import Display
 from boxlift.runner.failure import Failure
 from boxlift.runner.interrupt import signals_interrupt
+from boxlift.runner.log import Log
 from boxlift.runner.session import Session
 from boxlift.runner.work import Work
 
@@ -67,14 +67,15 @@ class Attempts:
         )
         failure: Failure | None = None
         try:
-            descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file, signals_interrupt():
+            with Log(log, self._redact, self._display.line) as file, signals_interrupt():
                 failure = session.run(file, self._content, self._vault)
         except KeyboardInterrupt:
             failure = Failure(ExitCode.INTERRUPTED, "", "", "interrupted; what is done stays done")
         except BoxliftError as error:
             text = error.message if error.cure is None else f"{error.message}\n{error.cure}"
             failure = Failure(error.code, "", "", text)
+        except OSError as error:
+            failure = Failure(ExitCode.OUR_FAULT, "", "", f"{error.strerror}: {error.filename or folder}")
         finally:
             session.clean()
         outcome = "done"

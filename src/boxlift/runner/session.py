@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from boxlift.errors import ExitCode
 from boxlift.journal import Journal, JournalError, Result, Segment
@@ -17,6 +17,7 @@ from boxlift.runner import process
 from boxlift.runner.display import Display
 from boxlift.runner.events import Line, Reader, Restore, Task
 from boxlift.runner.failure import Failure
+from boxlift.runner.log import Log
 from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
 from boxlift.runner.suite import SuiteOrder, SuiteRun
 from boxlift.runner.work import Work
@@ -60,7 +61,7 @@ class Session:
         self.reader = Reader()
         self.tests = 0
 
-    def run(self, log: IO[str], content: Path, vault: Path) -> Failure | None:
+    def run(self, log: Log, content: Path, vault: Path) -> Failure | None:
         """Playbook, then suites; stops at the first failure."""
         failure = None
         try:
@@ -80,7 +81,7 @@ class Session:
         process.end(self._folder)
         remove_work_folders(self._folder)
 
-    def _playbook(self, playbook: str, log: IO[str], content: Path, vault: Path) -> Failure | None:
+    def _playbook(self, playbook: str, log: Log, content: Path, vault: Path) -> Failure | None:
         order = Order(
             playbook=content / "playbooks" / playbook,
             inventory=self._project.inventory,
@@ -100,7 +101,7 @@ class Session:
             raise
         return self.reader.failure(run.return_code)
 
-    def _stop(self, run: PlaybookRun, log: IO[str]) -> None:
+    def _stop(self, run: PlaybookRun, log: Log) -> None:
         """Let ansible-playbook end by itself, and kill it where it does not or Ctrl-C comes again."""
         self._display.line("! interrupted: waiting for ansible-playbook to end (Ctrl-C again kills it)")
         deadline = time.monotonic() + _GRACE
@@ -117,7 +118,7 @@ class Session:
         except KeyboardInterrupt:
             run.cancel()
 
-    def _suite(self, suite: str, log: IO[str], content: Path, vault: Path) -> Failure | None:
+    def _suite(self, suite: str, log: Log, content: Path, vault: Path) -> Failure | None:
         order = SuiteOrder(
             suite=suite,
             target=self._work.target,
@@ -129,7 +130,7 @@ class Session:
             folder=self._folder,
             vault_password=vault,
         )
-        run = SuiteRun(order, log, self._redact)
+        run = SuiteRun(order, log)
         self._display.task(Task("", "", f"suite {suite}"))
         bad: list[Result] = []
         try:
@@ -152,12 +153,11 @@ class Session:
             others.append(f"and {len(bad) - len(others) - 1} more")
         return Failure(code, "", task, "\n".join([*cause.splitlines()[:8], *others]))
 
-    def _take(self, event: Mapping[str, Any], log: IO[str]) -> None:
+    def _take(self, event: Mapping[str, Any], log: Log) -> None:
         for told in self.reader.read(event):
             match told:
                 case Line(text):
-                    log.write(self._redact(text) + "\n")
-                    log.flush()
+                    log.write(text)
                 case Task():
                     self._display.task(replace(told, name=self._redact(told.name)))
                 case Result():

@@ -7,15 +7,15 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from boxlift.errors import BoxliftError, UsageError
 from boxlift.journal import Result
 from boxlift.plan.load import nearest
 from boxlift.runner.environment import TALLY_DESCRIPTOR, for_suite
+from boxlift.runner.log import Log
 
 _OUTCOMES = {"passed": "ok", "skipped": "skipped", "failed": "failed"}
 _NO_TESTS = 5
@@ -77,8 +77,7 @@ class SuiteRun:
     def __init__(
         self,
         order: SuiteOrder,
-        log: IO[str],
-        redact: Callable[[str], str],
+        log: Log,
         base: Mapping[str, str] = os.environ,
     ) -> None:
         argv = command(order)
@@ -107,13 +106,12 @@ class SuiteRun:
         self._suite = order.suite
         self._lines = os.fdopen(reading, encoding="utf-8")
         self._tail: list[str] = []
-        self._thread = threading.Thread(target=self._copy, args=(log, redact), daemon=True)
+        self._thread = threading.Thread(target=self._copy, args=(log,), daemon=True)
         self._thread.start()
 
-    def _copy(self, log: IO[str], redact: Callable[[str], str]) -> None:
+    def _copy(self, log: Log) -> None:
         for line in self._process.stdout or ():
-            log.write(redact(line))
-            log.flush()
+            log.write(line.rstrip())
             self._tail = [*self._tail[-4:], line.rstrip()]
 
     def results(self) -> Iterator[Result]:

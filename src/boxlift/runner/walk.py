@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from boxlift.errors import ExitCode, PersonNextError, RefusedError, UsageError
+from boxlift.errors import ExitCode, PersonNextError, PreflightError, RefusedError, UsageError
+from boxlift.figures import size
 from boxlift.journal import Journal
 from boxlift.plan import Kind, Pass, Plan, Step
 from boxlift.plan.load import nearest
@@ -27,6 +29,8 @@ from boxlift.runner.work import Work
 
 PREFLIGHT_SUITE = "environment"
 """In the plan its failure says that work must not start: exit code 3."""
+_SPACE = 20 * 1000 * 1000
+"""Bytes that must be free on the control node before anything is started."""
 Ask = Callable[[str], bool]
 
 
@@ -107,6 +111,7 @@ def at_work(
 ) -> Iterator[tuple[Journal, Attempts, Display]]:
     """Hold the lock, put in order what a killed runner left, know the secrets to hide."""
     with project.lock(purpose), project.journal() as journal, display or PlainDisplay() as shown:
+        _check_space(project)
         journal.hold_reserve()
         source = project.vault()
         redact = Redactor(inventory_secrets(project.inventory, source))
@@ -117,6 +122,15 @@ def at_work(
             remove_work_folders(project.runs / f"{attempt.run:04}")
             shown.line(f"! {attempt.step} was interrupted when its runner was ended; it is not done")
         yield journal, Attempts(project, journal, redact, shown), shown
+
+
+def _check_space(project: Project) -> None:
+    free = shutil.disk_usage(project.root).free
+    if free < _SPACE:
+        raise PreflightError(
+            f"the disk of {project.root} has {size(free)} left; journal and logs need {size(_SPACE)}",
+            cure="make room there, then run the command again",
+        )
 
 
 def _select(plan: Plan, where: Position, request: Request) -> list[str]:
