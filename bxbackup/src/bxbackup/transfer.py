@@ -54,6 +54,7 @@ MOST_CONNECTIONS = 16
 _FIRST_CONNECTIONS = 4
 _MEASURE = 4.0
 _GAIN = 1.15
+_IDLE = 0.5
 
 
 class Events(Protocol):
@@ -459,7 +460,8 @@ class Transfer:
                 self._check_idle()
                 self._work.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._work.wait(), 0.5)
+                    async with asyncio.timeout(_IDLE):
+                        await self._work.wait()
                 continue
             progress, segment = found
             self._active += 1

@@ -239,6 +239,8 @@ def verify(
     ranges = _read(slots, parser, decryption, verdict, progress)
     whole = parser.close()
     verdict.dump = sink.dump()
+    if last is not None and len(slots) > last + 1:
+        verdict.problems.append(f"the first part says {last + 1} parts, {len(slots)} are there")
     _judge_parts(slots, ranges, sink, verdict)
     _judge_whole(verdict, whole, last)
     return verdict

@@ -1,0 +1,165 @@
+"""What is believed after a crash was on the disk before; a full disk in any room is told and survived."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archive_builder import entry, small_site, write
+from backup_samples import M1, Outcome, Run, tree
+from fake_database import FakeDatabase
+from faulty_server import FaultyServer
+
+from bxbackup import durable, unpack
+from bxbackup.durable import write_atomic
+from bxbackup.errors import RefusedError
+
+Wrap = Callable[..., Any]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The order in which bytes are made durable: what was called, and on what."""
+    found: list[str] = []
+
+    def name_of(descriptor: int) -> str:
+        return Path(f"/proc/self/fd/{descriptor}").readlink().name
+
+    def recorded(what: str, original: Wrap) -> Wrap:
+        def call(descriptor: int, *rest: object) -> object:
+            found.append(f"{what} {name_of(descriptor)}")
+            return original(descriptor, *rest)
+
+        return call
+
+    monkeypatch.setattr(os, "fsync", recorded("fsync", os.fsync))
+    monkeypatch.setattr(os, "fdatasync", recorded("fsync", os.fdatasync))
+    monkeypatch.setattr(unpack, "sync_filesystem", recorded("syncfs", durable.sync_filesystem))
+    rename = Path.rename
+
+    def renamed(path: Path, target: Path) -> Path:
+        found.append(f"rename {path.name} {target.name}")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", renamed)
+    return found
+
+
+def test_a_file_is_replaced_in_the_order_that_survives_a_power_cut(calls: list[str], tmp_path: Path) -> None:
+    write_atomic(tmp_path / "state.json", b"{}")
+    assert calls == ["fsync state.json.new", "rename state.json.new state.json", f"fsync {tmp_path.name}"]
+
+
+def test_a_checkpoint_follows_what_it_speaks_of(calls: list[str], run: Run, tmp_path: Path) -> None:
+    archive = write(tmp_path / "in", small_site(entry("big", bytes(9000))))
+    assert run("unpack", archive, "--to", tmp_path / "out").code == 0
+    checkpoint = [
+        *("fsync files.jsonl", "syncfs out", "fsync unpack.json.new"),
+        *("rename unpack.json.new unpack.json", "fsync .out.bxbackup"),
+    ]
+    seen = [call for call in calls if "bxbackup.json" not in call]
+    start = seen.index("fsync files.jsonl")
+    parts = len(list((tmp_path / "in").iterdir()))
+    assert seen[start:] == checkpoint * parts
+
+
+def test_a_part_is_believed_after_its_bytes_its_name_and_its_note(
+    calls: list[str], run: Run, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    outcome = run(
+        *("restore", cloud.url(M1.names[0]), "--to", tmp_path / "out", "--database", "d"),
+        *("--state", tmp_path / "state", "--connections", "1"),
+    )
+    assert outcome.code == 0, outcome.err
+    for name in M1.names:
+        steps = [f"fsync {name}.partial", f"rename {name}.partial {name}", "fsync parts"]
+        places = [calls.index(step) for step in steps[:2]]
+        noted = len(calls) - 1 - calls[::-1].index(f"rename {name}.json.new {name}.json")
+        assert places[0] < places[1] < calls.index(steps[2], places[1]) < noted
+
+
+def full_after(bytes_written: int, original: Wrap, below: Path) -> Wrap:
+    """A write that works until so many bytes were written below a folder."""
+    left = [bytes_written]
+
+    def call(descriptor: int, data: bytes, *rest: object) -> int:
+        if not Path(f"/proc/self/fd/{descriptor}").readlink().is_relative_to(below):
+            return int(original(descriptor, data, *rest))
+        if left[0] <= 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        written = int(original(descriptor, data[: left[0]], *rest))
+        left[0] -= written
+        return written
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("function", "below", "room"),
+    [
+        ("pwrite", "state", 90_000),
+        ("write", "out", 50_000),
+        ("write", "state", 300_000),
+        ("write", "state", 2000),
+    ],
+    ids=["fetching", "unpacking", "dump", "checkpoint"],
+)
+def test_a_full_disk_stops_with_the_place_and_goes_on_when_there_is_room(
+    run: Run,
+    cloud: FaultyServer,
+    fake_database: FakeDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    function: str,
+    below: str,
+    room: int,
+) -> None:
+    def restore() -> Outcome:
+        return run(
+            *("restore", cloud.url(M1.names[0]), "--to", tmp_path / "out", "--database", "d"),
+            *("--state", tmp_path / "state"),
+        )
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, function, full_after(room, getattr(os, function), tmp_path / below))
+        outcome = restore()
+    assert outcome.code == 4, outcome.err
+    assert "full" in outcome.err
+    assert "next: bxbackup restore" in outcome.err
+    outcome = restore()
+    assert outcome.code == 0, outcome.err
+    assert tree(tmp_path / "out") == M1.expected(dump=False)
+    assert fake_database.loaded
+
+
+def test_too_small_a_disk_is_told_before_anything_is_fetched(
+    run: Run,
+    cloud: FaultyServer,
+    fake_database: FakeDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Small:
+        f_bavail = 100
+        f_frsize = 512
+
+    monkeypatch.setattr(os, "statvfs", lambda path: Small())
+    outcome = run(
+        *("restore", cloud.url(M1.names[0]), "--to", tmp_path / "out", "--database", "d"),
+        *("--state", tmp_path / "state"),
+    )
+    assert outcome.code == 4
+    assert "51,200 bytes are free" in outcome.err
+    assert max(cloud.count(name) for name in M1.names) == 1
+
+
+def test_a_folder_is_held_by_one_process(tmp_path: Path) -> None:
+    with durable.locked(tmp_path):
+        assert durable.is_locked(tmp_path)
+        with pytest.raises(RefusedError), durable.locked(tmp_path):
+            pass
+    assert not durable.is_locked(tmp_path)
