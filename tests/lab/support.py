@@ -1,0 +1,58 @@
+"""What the lab's stories share: playbook results, the world outside, signing in."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from boxlift.verify.browser import Browser, Page
+
+
+@dataclass(frozen=True)
+class Recap:
+    """What a playbook did: per host the counts of Ansible's recap, and the messages of failures."""
+
+    returncode: int
+    stats: Mapping[str, Mapping[str, int]]
+    output: str
+
+    @property
+    def changed(self) -> dict[str, int]:
+        """Hosts on which something changed, with the number of tasks."""
+        return {host: counts["changed"] for host, counts in self.stats.items() if counts["changed"]}
+
+
+Play = Callable[..., Recap]
+
+
+@dataclass(frozen=True)
+class Outside:
+    """The world outside as the lab plays it: mailboxes and sinks that keep whatever reaches them."""
+
+    address: str
+
+    def _get(self, port: int, path: str) -> list[dict[str, Any]]:
+        with urllib.request.urlopen(f"http://{self.address}:{port}{path}", timeout=10) as answer:
+            content: list[dict[str, Any]] = json.load(answer)
+        return content
+
+    def mails(self, recipient: str | None = None) -> list[dict[str, Any]]:
+        return self._get(8025, f"/messages?to={recipient}" if recipient else "/messages")
+
+    def requests(self) -> list[dict[str, Any]]:
+        return self._get(8026, "/requests")
+
+    def connections(self) -> list[dict[str, Any]]:
+        return self._get(8026, "/connections")
+
+
+NewBrowser = Callable[[], Browser]
+
+
+async def sign_in(browser: Browser, login: str, password: str) -> Page:
+    """Send the sign-in form; 200 is a session, 401 a refusal."""
+    fields = {"AUTH_FORM": "Y", "TYPE": "AUTH", "USER_LOGIN": login, "USER_PASSWORD": password}
+    return await browser.post("/auth/", fields, json=True)

@@ -1,0 +1,59 @@
+"""What must never happen is refused with exit code 6, and leaves everything as it was."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from testinfra.host import Host
+
+from boxlift.project import Project
+from boxlift.verify.release import Release
+from tests.lab.support import Play
+
+REFUSED = 6
+BOXLIFT = Path(sys.executable).parent / "boxlift"
+
+
+def boxlift(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(BOXLIFT), "--project", str(project.root), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("command", [["activate", "box"], ["rollback"]])
+def test_open_portal_is_not_switched_away(
+    project: Project, production: Host, release: Release, command: list[str]
+) -> None:
+    result = boxlift(project, *command)
+    assert result.returncode == REFUSED, result.stdout + result.stderr
+    assert "refused: " in result.stdout + result.stderr
+    assert production.check_output("readlink /srv/portal/current").endswith(release.name)
+
+
+def test_production_is_no_target_of_a_clone(play: Play, production: Host) -> None:
+    before = production.check_output("readlink /srv/portal/current; ls /srv/portal/releases")
+    recap = play("clone_to_preproduction.yml", portal_environment="preproduction")
+    assert recap.returncode != 0
+    assert "refused: " in recap.output
+    assert production.check_output("readlink /srv/portal/current; ls /srv/portal/releases") == before
+
+
+def test_foreign_database_is_not_filled(play: Play, production: Host) -> None:
+    production.check_output(
+        "mariadb --execute %s",
+        "CREATE DATABASE IF NOT EXISTS portal_foreign_1;"
+        " CREATE TABLE IF NOT EXISTS portal_foreign_1.precious (id INT); ",
+    )
+    try:
+        recap = play("restore_backup.yml", portal_release="foreign-1")
+        assert recap.returncode != 0
+        assert "precious" in production.check_output("mariadb -N --execute 'SHOW TABLES' portal_foreign_1")
+    finally:
+        production.check_output(
+            "mariadb --execute 'DROP DATABASE portal_foreign_1';"
+            " rm -rf /srv/portal/releases/foreign-1 /srv/portal/restores/foreign-1"
+        )
