@@ -173,6 +173,18 @@ def test_without_a_hosts_failure_it_is_our_fault() -> None:
     assert failed(code=250).cause == "ansible-playbook ended with code 250"
 
 
+def test_a_playbook_that_meant_no_host_did_nothing() -> None:
+    failure = failed({"event": "playbook_on_no_hosts_matched", "stdout": "skipping"}, code=0)
+    assert (failure.code, failure.cause.split(":")[0]) == (
+        2,
+        "no host of the inventory is meant by this playbook",
+    )
+
+
+def test_a_killed_ansible_is_told() -> None:
+    assert failed(event("runner_on_ok"), code=-9).cause == "ansible-playbook was killed on the control node"
+
+
 def test_success_is_no_failure() -> None:
     reader = Reader()
     reader.read(event("runner_on_failed", {"msg": "rescued"}))

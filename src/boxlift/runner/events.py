@@ -13,6 +13,7 @@ from boxlift.runner.failure import Failure, cause_of, code_of
 
 _ANSIBLE_HOST_FAILED = 2
 _ANSIBLE_UNREACHABLE = 4
+_NO_HOST = "no host of the inventory is meant by this playbook: nothing was done"
 _OUTCOMES = {
     "runner_on_ok": "ok",
     "runner_on_failed": "failed",
@@ -54,6 +55,7 @@ class Reader:
     """Collects what one ansible-playbook tells. Feed it every event, then ask for its `failure`."""
 
     changes: int = 0
+    results: int = 0
     moved: int | None = None
     _failures: list[tuple[str, Mapping[str, Any], Result]] = field(default_factory=list)
     _tries: dict[tuple[str, str], int] = field(default_factory=dict)
@@ -89,6 +91,7 @@ class Reader:
         elif outcome == "ok" and res.get("changed"):
             outcome = "changed"
             self.changes += 1
+        self.results += 1
         play, role, task = _names(data)
         host = str(data.get("host") or "")
         bad = outcome in {"failed", "unreachable", "ignored"}
@@ -140,9 +143,11 @@ class Reader:
         return [Restore(segment, repairs)]
 
     def failure(self, return_code: int) -> Failure | None:
-        """Why ansible-playbook ended with this code; None for 0."""
+        """Why ansible-playbook ended with this code; None where it did what it was asked."""
         if return_code == 0:
-            return None
+            return None if self.results else Failure(ExitCode.USAGE, "", "", _NO_HOST)
+        if return_code < 0:
+            return Failure(ExitCode.OUR_FAULT, "", "", "ansible-playbook was killed on the control node")
         if not self._failures:
             cause = self._errors[-1] if self._errors else f"ansible-playbook ended with code {return_code}"
             return Failure(ExitCode.OUR_FAULT, "", "", cause)

@@ -21,6 +21,7 @@ from boxlift.project.vault import write_private
 from boxlift.runner.environment import filtered
 
 Event = Mapping[str, Any]
+KILLED = -9
 _OF_RUNNER = (
     "ANSIBLE_CALLBACK_PLUGINS",
     "ANSIBLE_RETRY_FILES_ENABLED",
@@ -123,11 +124,11 @@ class PlaybookRun:
 
     @property
     def return_code(self) -> int:
-        """ansible-playbook's; only after the events have ended."""
+        """ansible-playbook's, KILLED where a signal ended it; only after the events have ended."""
         self._thread.join()
         if self._crash is not None:
             raise BoxliftError(f"ansible-runner broke: {self._crash}") from self._crash
-        return int(self._runner.rc)
+        return KILLED if self._runner.rc is None else int(self._runner.rc)
 
 
 def remove_work_folders(run: Path) -> None:
