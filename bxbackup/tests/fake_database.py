@@ -38,7 +38,7 @@ class FakeDatabase:
             self.loaded[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
         tables = len(survey.tables)
         progress(LoadProgress(tables, tables, 1, 1, 1, ""))
-        return LoadResult(tables, 0, 1, 0, 0.1, (), {}, resumed=False)
+        return LoadResult("fake", tables, 0, 1, 0, 0.1, (), {}, resumed=False)
 
     def write_baseline(self, path: Path, **_: object) -> None:
         path.write_text("{}\n")

@@ -9,7 +9,7 @@ import pytest
 from backup_samples import M1
 from loading import Loading, write_dump
 
-from bxbackup.baseline import Baseline, write_baseline
+from bxbackup.baseline import Baseline, Clock, take_baseline, write_baseline
 from bxbackup.errors import DatabaseError
 
 STAGES = (
@@ -20,11 +20,18 @@ STAGES = (
 ROWS = b"INSERT INTO `b_crm_status` VALUES\n(1, 'NEW', NULL),\n(2, '', 0.5)"
 
 
-def baseline_of(loading: Loading, folder: Path, path: Path) -> Baseline:
+def baseline_of(loading: Loading, folder: Path) -> Baseline:
     """Load and take the baseline."""
-    loading.load(folder)
-    return write_baseline(
+    result = loading.load(folder)
+    clock = Clock("2026-11-22 12:15:22", None, None)
+    return take_baseline(result.identity, clock, loading.database, loading.server.defaults_file, "+00:00")
+
+
+def write(loading: Loading, folder: Path, path: Path) -> None:
+    """Load and write the baseline."""
+    write_baseline(
         path,
+        load=loading.load(folder).identity,
         dump_dir=folder,
         database=loading.database,
         defaults_file=loading.server.defaults_file,
@@ -36,7 +43,7 @@ def test_the_baseline_of_a_sample_says_what_its_manifest_says(
     sample_dumps: dict[str, Path], loading: Loading, tmp_path: Path
 ) -> None:
     path = tmp_path / "baseline.json"
-    baseline_of(loading, sample_dumps["M1"], path)
+    write(loading, sample_dumps["M1"], path)
     assert path.stat().st_mode & 0o777 == 0o640
     said = json.loads(path.read_text())
     tables = {name: table["after_import"] for name, table in M1.manifest["tables"].items()}
@@ -66,14 +73,14 @@ def test_hashes_follow_every_byte_and_nothing_else(
     change: str, same: bool, tmp_path: Path, loading: Loading
 ) -> None:
     folder = write_dump(tmp_path / "dump", STAGES, ROWS)
-    before = baseline_of(loading, folder, tmp_path / "before.json")
+    before = baseline_of(loading, folder)
     loading.rows(change)
-    after = baseline_of(loading, folder, tmp_path / "after.json")
+    after = baseline_of(loading, folder)
     assert (before.hashes == after.hashes) is same
 
 
 def test_an_empty_portal_has_a_baseline(tmp_path: Path, loading: Loading) -> None:
-    baseline = baseline_of(loading, write_dump(tmp_path / "dump", STAGES), tmp_path / "baseline.json")
+    baseline = baseline_of(loading, write_dump(tmp_path / "dump", STAGES))
     assert baseline.rows == {"b_crm_status": 0}
     assert baseline.ids["b_crm_status"].max_id is None
 
@@ -84,5 +91,18 @@ def test_without_a_server_there_is_no_baseline(tmp_path: Path, monkeypatch: pyte
     options.write_text(f"[client]\nsocket={tmp_path / 'none.sock'}\n")
     folder = write_dump(tmp_path / "dump", STAGES)
     with pytest.raises(DatabaseError):
-        write_baseline(tmp_path / "b.json", dump_dir=folder, database="x", defaults_file=options)
+        write_baseline(tmp_path / "b.json", load="1", dump_dir=folder, database="x", defaults_file=options)
     assert not (tmp_path / "b.json").exists()
+
+
+def test_a_baseline_is_taken_once_for_each_load(tmp_path: Path, loading: Loading) -> None:
+    folder = write_dump(tmp_path / "dump", STAGES, ROWS)
+    path = tmp_path / "baseline.json"
+    write(loading, folder, path)
+    first = path.read_bytes()
+    loading.rows("DELETE FROM b_crm_status")  # the portal has begun to work
+    write(loading, folder, path)
+    assert path.read_bytes() == first
+    loading.server.rows(f"DROP DATABASE {loading.database}")
+    write(loading, folder, path)
+    assert json.loads(path.read_text())["load"] != json.loads(first)["load"]

@@ -56,6 +56,14 @@ def test_a_finished_load_is_not_done_again(tmp_path: Path, loading: Loading) -> 
     assert loading.tables == {"b_lead"}
 
 
+def test_what_a_person_should_know_is_told(tmp_path: Path, loading: Loading) -> None:
+    result = loading.load(write_dump(tmp_path / "dump", *LEADS, ROWS, ROWS), collation="utf8mb4_bin")
+    assert result.remarks() == [
+        "utf8mb4_unicode_ci became utf8mb4_bin",
+        "2 rows stood twice in the dump, identical, and were loaded once",
+    ]
+
+
 def test_a_database_dropped_by_its_owner_is_made_again(tmp_path: Path, loading: Loading) -> None:
     folder = write_dump(tmp_path / "dump", *LEADS, ROWS)
     loading.load(folder)
@@ -534,6 +542,7 @@ def test_the_command_loads_and_says_what_it_has_done(
     done = run("load", folder, *options)
     assert done.code == 0, done.err
     assert "58 tables, 4,301 rows" in done.out
+    assert "b_sample_types.F_BIT16" in done.out.replace("\n", "")
     assert loading.server.wrong_tables(loading.database, M1.manifest) == {}
 
 

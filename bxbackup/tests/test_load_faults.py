@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pymysql
 import pytest
 from backup_samples import M1
 from database_server import DatabaseServer
 from loading import Loading, write_dump
 
 import bxbackup.load
+from bxbackup.ddl import Key, add_keys
 from bxbackup.errors import DatabaseError, RefusedError
 from bxbackup.load import LoadProgress
 
@@ -239,3 +241,49 @@ def test_killed_between_the_last_table_and_the_note_that_all_is_done(
     result = loading.load(folder)
     assert (result.rows, result.resumed) == (12000, True)
     assert loading.tables == {"t0", "t1", "t2"}
+
+
+def test_a_key_that_a_killed_runs_statement_still_makes_is_waited_for(
+    tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bxbackup.load, "LATE_KEYS_FROM", 0)
+    folder = many_statements(tmp_path / "dump")
+    shown = add_keys
+    raced: list[str] = []
+
+    def after_another_made_it(table: str, keys: list[Key]) -> Iterator[tuple[str, list[Key]]]:
+        if table not in raced:
+            raced.append(table)
+            loading.rows(f"ALTER TABLE {table} ADD KEY `a` (`A`)")
+        return shown(table, keys)
+
+    monkeypatch.setattr(bxbackup.load, "add_keys", after_another_made_it)
+    assert loading.load(folder).rows == 12000
+    assert sorted(raced) == ["t0", "t1", "t2"]
+
+
+def test_rows_that_a_killed_run_is_just_committing_do_not_come_twice(
+    tmp_path: Path, loading: Loading
+) -> None:
+    table = b"CREATE TABLE `t` (\n  `A` int(11) DEFAULT NULL\n) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+    folder = write_dump(tmp_path / "dump", table, *[b"INSERT INTO `t` VALUES\n(%d)" % n for n in range(4)])
+    assert load_until_killed(loading, folder, steps=3, late=0) == -signal.SIGKILL
+    orphan = pymysql.connect(
+        user="root", unix_socket=str(loading.server.socket), database=loading.database, autocommit=False
+    )
+    with orphan.cursor() as cursor:
+        cursor.execute("SELECT state FROM bxbackup_load")
+        ((state,),) = cursor.fetchall()
+        phase, statements, rows, *rest = json.loads(state)
+        cursor.execute("INSERT INTO t VALUES (%s)", (statements,))
+        cursor.execute(
+            "UPDATE bxbackup_load SET state = %s", (json.dumps([phase, statements + 1, rows + 1, *rest]),)
+        )
+    committing = threading.Timer(1.0, orphan.commit)
+    committing.start()
+    try:
+        assert loading.load(folder).rows == 4
+    finally:
+        committing.join()
+        orphan.close()
+    assert loading.rows("SELECT A FROM t ORDER BY A") == [(0,), (1,), (2,), (3,)]

@@ -17,7 +17,7 @@ import pymysql
 
 from bxbackup.ddl import quoted_name
 from bxbackup.dump import find_dump
-from bxbackup.durable import write_json
+from bxbackup.durable import read_json, write_json
 from bxbackup.server import Session, patiently, read_account, telling
 
 FORMAT = 1
@@ -43,11 +43,13 @@ _TABLES = (
     "SELECT TABLE_NAME FROM information_schema.TABLES"
     " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME"
 )
-_COUNTERS = (
-    "SELECT t.TABLE_NAME, c.COLUMN_NAME, t.AUTO_INCREMENT"
-    " FROM information_schema.TABLES AS t JOIN information_schema.COLUMNS AS c"
-    " ON c.TABLE_SCHEMA = t.TABLE_SCHEMA AND c.TABLE_NAME = t.TABLE_NAME AND c.EXTRA LIKE '%auto_increment%'"
-    " WHERE t.TABLE_SCHEMA = DATABASE() AND t.AUTO_INCREMENT IS NOT NULL ORDER BY t.TABLE_NAME"
+_COUNTING_COLUMNS = (
+    "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS"
+    " WHERE TABLE_SCHEMA = DATABASE() AND EXTRA LIKE '%auto_increment%'"
+)
+_NEXT_VALUES = (
+    "SELECT TABLE_NAME, AUTO_INCREMENT FROM information_schema.TABLES"
+    " WHERE TABLE_SCHEMA = DATABASE() AND AUTO_INCREMENT IS NOT NULL ORDER BY TABLE_NAME"
 )
 
 
@@ -79,6 +81,7 @@ class Clock:
 class Baseline:
     """`baseline.json`.
 
+    :param load: identity of the load that it follows.
     :param taken: when, UTC, ISO 8601.
     :param time_zone: session time zone under which TIMESTAMP columns were loaded.
     :param rows: of every table, counted.
@@ -88,6 +91,7 @@ class Baseline:
     """
 
     format: int
+    load: str
     taken: str
     database: str
     server: str
@@ -101,19 +105,33 @@ class Baseline:
 def write_baseline(
     path: Path,
     *,
+    load: str,
     dump_dir: Path,
     database: str,
     defaults_file: Path | None,
     time_zone: str = "+00:00",
     source_zone: str | None = None,
-) -> Baseline:
-    """Write `baseline.json` durably.
+) -> None:
+    """Write `baseline.json` durably, once for each load: later the portal's own code has run.
 
+    :param load: identity of the load (:attr:`bxbackup.load.LoadResult.identity`).
     :param time_zone: session time zone of the load.
     :param source_zone: zone of the clock that wrote the dump's times (an IANA name or an offset), if known.
     :raises DatabaseError: the server cannot be asked.
     """
-    began, ended = find_dump(dump_dir).times()
+    standing = read_json(path)
+    if standing is None or standing.get("load") != load:
+        clock = Clock(*find_dump(dump_dir).times(), source_zone)
+        write_json(path, asdict(take_baseline(load, clock, database, defaults_file, time_zone)), MODE)
+
+
+def take_baseline(
+    load: str, clock: Clock, database: str, defaults_file: Path | None, time_zone: str
+) -> Baseline:
+    """Ask the server what stands in a database.
+
+    :raises DatabaseError: it cannot be asked.
+    """
     account = read_account(defaults_file)
     with (
         telling("tell the baseline"),
@@ -123,19 +141,18 @@ def write_baseline(
         with contextlib.suppress(pymysql.MySQLError):  # MySQL 8 shows AUTO_INCREMENT as of yesterday
             session.run("SET SESSION information_schema_stats_expiry = 0")
         tables = [str(name) for (name,) in session.rows(_TABLES)]
-        baseline = Baseline(
+        return Baseline(
             format=FORMAT,
+            load=load,
             taken=datetime.now(UTC).isoformat(timespec="seconds"),
             database=database,
             server=str(session.rows("SELECT VERSION()")[0][0]),
             time_zone=time_zone,
-            dump=Clock(began, ended, source_zone),
+            dump=clock,
             rows={name: _count(session, name) for name in tables},
             ids=_ids(session),
             hashes={name: _hash(raw, starts, tables) for name, starts in STRUCTURES.items()},
         )
-    write_json(path, asdict(baseline), MODE)
-    return baseline
 
 
 def _count(session: Session, table: str) -> int:
@@ -143,10 +160,11 @@ def _count(session: Session, table: str) -> int:
 
 
 def _ids(session: Session) -> dict[str, Ids]:
+    columns = {str(table): str(column) for table, column in session.rows(_COUNTING_COLUMNS)}
     found: dict[str, Ids] = {}
-    for table, column, following in session.rows(_COUNTERS):
+    for table, following in session.rows(_NEXT_VALUES):
         if str(table).startswith(SUBJECTS):
-            names = quoted_name(str(column)), quoted_name(str(table))
+            names = quoted_name(columns[str(table)]), quoted_name(str(table))
             highest = session.rows(" ".join(["SELECT MAX(", names[0], ") FROM", names[1]]))[0][0]
             found[str(table)] = Ids(None if highest is None else int(highest), int(following))
     return found

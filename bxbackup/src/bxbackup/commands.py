@@ -153,12 +153,15 @@ def load(
             )
         write_baseline(
             state.baseline,
+            load=result.identity,
             dump_dir=folder,
             database=database,
             defaults_file=defaults_file,
             time_zone=time_zone,
         )
     console().print(f"{result.tables} tables, {result.rows:,} rows in {database}", markup=False)
+    for remark in result.remarks():
+        console().print(remark, markup=False)
     return 0
 
 
@@ -228,6 +231,8 @@ def restore(
             f"in {database}; {len(found.repairs)} repairs on the way",
             markup=False,
         )
+        for remark in found.extra.get("remarks", []):
+            console().print(remark, markup=False)
     return 0
 
 

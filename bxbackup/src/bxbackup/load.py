@@ -99,6 +99,7 @@ class LoadProgress:
 class LoadResult:
     """What a finished load has done.
 
+    :param identity: tells this load from every other; a run that goes on with it has the same.
     :param duplicates: rows that the dump holds twice, identical in every column, and that were loaded once.
     :param seconds: of the run that ended it.
     :param damaged_columns: `table.column` whose values the backup's writer is known to damage (BIT, FLOAT).
@@ -106,6 +107,7 @@ class LoadResult:
     :param resumed: part of the work had been done by an earlier run.
     """
 
+    identity: str
     tables: int
     views: int
     rows: int
@@ -114,6 +116,18 @@ class LoadResult:
     damaged_columns: tuple[str, ...]
     collations: dict[str, str]
     resumed: bool
+
+    def remarks(self) -> list[str]:
+        """What a person should know, a line each."""
+        found = [f"{old} became {new}" for old, new in sorted(self.collations.items())]
+        if self.duplicates:
+            found.append(f"{self.duplicates:,} rows stood twice in the dump, identical, and were loaded once")
+        if self.damaged_columns:
+            found.append(
+                "the backup's writer loses digits of FLOAT and writes BIT as text; these columns may differ "
+                f"from the source: {', '.join(self.damaged_columns)}"
+            )
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +236,7 @@ def load_dump(
         run.tables(sessions or min(8, (os.cpu_count() or 1) + 1))
         views = run.views()
         result = LoadResult(
+            identity=state.identity,
             tables=len(plan.tables),
             views=views,
             rows=run.rows,
@@ -404,7 +419,7 @@ class _Run:
         self._reported = 0.0
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._numbers: set[int] = set()
+        self._sessions: set[Session] = set()
         self._bytes = 0
         self._loaded = 0
         self.rows = 0
@@ -472,6 +487,8 @@ class _Run:
                         except SessionLostError as error:
                             self._end(session)
                             session = None
+                            if self._stop.is_set():
+                                raise _StoppedError from error
                             attempts = 0 if self._at(table) != before else attempts + 1
                             before = self._at(table)
                             if attempts >= ATTEMPTS:
@@ -482,8 +499,7 @@ class _Run:
                                     kept="what was loaded stays",
                                 ) from error
             finally:
-                if session:
-                    session.close()
+                self._end(session)
 
     def _next(self) -> _Table | None:
         with self._lock:
@@ -503,25 +519,30 @@ class _Run:
             with contextlib.suppress(pymysql.MySQLError):
                 session.run(setting)
         with self._lock:
-            self._numbers.add(session.number)
+            self._sessions.add(session)
         return session
 
     def _end(self, session: Session | None) -> None:
-        """Close a session that is of no more use, unless all are to stop."""
+        """Close a session that is of no more use."""
         if session:
+            with self._lock:
+                self._sessions.discard(session)
             session.close()
-        if self._stop.is_set():
-            raise _StoppedError
 
     def _kill(self) -> None:
-        """End the statements that other sessions are in: an ALTER TABLE may take an hour."""
+        """End the statements that our sessions are in: an ALTER TABLE may take an hour."""
         with (
-            contextlib.suppress(DatabaseError, SessionLostError),
+            contextlib.suppress(DatabaseError, SessionLostError, pymysql.MySQLError),
             contextlib.closing(patiently(self._job.account, 0.0)) as session,
         ):
-            for number in self._numbers:
-                with contextlib.suppress(pymysql.MySQLError):
-                    session.run(f"KILL {number}")
+            # a server that was started again counts its sessions anew: only those in our database are ours
+            there = session.rows(
+                "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = %s", (self._job.order.database,)
+            )
+            with self._lock:
+                numbers = {other.number for other in self._sessions}
+            for number in numbers & {int(found) for (found,) in there}:
+                session.run(f"KILL {number}")
 
     def _load(self, session: Session, reader: DumpReader, table: _Table) -> None:
         name = table.dump.name
@@ -571,6 +592,25 @@ class _Run:
         return mark
 
     def _keys(self, session: Session, table: _Table) -> None:
+        """Make those keys that wait for the rows and are not there yet."""
+        name = table.dump.name
+        while missing := self._missing_keys(session, table):
+            statement, keys = next(add_keys(name, missing))
+            try:
+                session.run(statement)
+            except pymysql.MySQLError as error:
+                code = code_and_text(error)[0]
+                if code == ER.DUP_KEYNAME and len(self._missing_keys(session, table)) < len(missing):
+                    continue  # a statement of a killed run was still making it
+                if code == ER.DUP_ENTRY:
+                    for key in keys:
+                        clash = clash_in_table(session, name, key) if key.kind is KeyKind.UNIQUE else None
+                        if clash:
+                            raise clash from error
+                what = ", ".join(key.name for key in keys)
+                raise failure(error, f"the server refuses keys of table {name}: {what}") from error
+
+    def _missing_keys(self, session: Session, table: _Table) -> list[Key]:
         name = table.dump.name
         there = {str(row[2]) for row in session.rows(f"SHOW INDEX FROM {quoted_name(name)}")}
         there |= {
@@ -581,18 +621,7 @@ class _Run:
                 (name,),
             )
         }
-        missing = [key for key in table.late if key.name not in there]
-        for statement, keys in add_keys(name, missing):
-            try:
-                session.run(statement)
-            except pymysql.MySQLError as error:
-                if code_and_text(error)[0] == ER.DUP_ENTRY:
-                    for key in keys:
-                        clash = clash_in_table(session, name, key) if key.kind is KeyKind.UNIQUE else None
-                        if clash:
-                            raise clash from error
-                what = ", ".join(key.name for key in keys)
-                raise failure(error, f"the server refuses keys of table {name}: {what}") from error
+        return [key for key in table.late if key.name not in there]
 
     def _at(self, table: _Table) -> Mark | None:
         with self._lock:

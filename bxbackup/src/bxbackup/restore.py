@@ -392,8 +392,10 @@ class Restore:
             state_dir=self._state.load,
             progress=self._loading,
         )
+        self._status.extra["remarks"] = self._loaded.remarks()
         write_baseline(
             self._state.baseline,
+            load=self._loaded.identity,
             dump_dir=self._state.dump,
             database=options.database,
             defaults_file=options.defaults_file,

@@ -160,15 +160,13 @@ class Session:
                 cause=f"{code}: {text}",
             ) from error
 
+        self.number = int(self.rows("SELECT CONNECTION_ID()")[0][0])
+        """The server's number of this session, for KILL."""
+
     def close(self) -> None:
         """End the session."""
         with contextlib.suppress(pymysql.MySQLError):
             self._connection.close()
-
-    @property
-    def number(self) -> int:
-        """The server's number of this session, for KILL."""
-        return int(self.rows("SELECT CONNECTION_ID()")[0][0])
 
     def run(self, sql: str | bytes) -> int:
         """Send a statement; the number of rows that it changed.

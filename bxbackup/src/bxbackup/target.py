@@ -197,8 +197,11 @@ def marks(session: Session) -> dict[str, Mark]:
 
 
 def mark(session: Session, table: str) -> Mark | None:
-    """What is done of one table; None if nothing is."""
-    found = session.rows("SELECT state FROM bxbackup_load WHERE item = %s", (json.dumps(table),))
+    """What is done of one table; None if nothing is.
+
+    Waits for a session of a killed run that is just committing: read past it, its rows would come twice.
+    """
+    found = session.rows("SELECT state FROM bxbackup_load WHERE item = %s FOR UPDATE", (json.dumps(table),))
     return _mark(found[0][0]) if found else None
 
 
