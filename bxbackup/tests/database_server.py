@@ -25,6 +25,7 @@ class DatabaseServer:
         self.defaults_file = folder / "client.cnf"
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
+        (folder / "tmp").mkdir()
         subprocess.run(
             [
                 "mariadb-install-db",
@@ -52,6 +53,8 @@ class DatabaseServer:
                 f"--datadir={self.folder / 'data'}",
                 f"--socket={self.socket}",
                 f"--pid-file={self.folder / 'server.pid'}",
+                # a server that starts removes all temporary tables from its folder, other servers' too
+                f"--tmpdir={self.folder / 'tmp'}",
                 "--skip-networking",
                 "--innodb-buffer-pool-size=64M",
                 "--innodb-log-file-size=32M",
