@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
-from backup_samples import ALL, M1, M2, Outcome, Run, Sample, tree
+from archive_builder import entry, small_site, write
+from backup_samples import ALL, M1, M2, M3, Outcome, Run, Sample, tree
 from fake_database import FakeDatabase
 from faulty_server import Answer, FaultyServer, Request
+
+from bxbackup import transfer
 
 Options = Callable[[Sample], list[str]]
 Restore = Callable[..., Outcome]
@@ -340,3 +345,123 @@ def test_a_state_folder_below_the_target_is_refused(
     outcome = run("restore", M1.first, "--to", out, "--database", "d", "--state", out / "state")
     assert outcome.code == 6
     assert not out.exists() or not any(out.iterdir())
+
+
+@pytest.mark.parametrize("sample", [M2, M3], ids=lambda sample: sample.name)
+def test_encrypted_samples_restore_over_http(
+    restored: Restore,
+    password_options: Options,
+    cloud: FaultyServer,
+    fake_database: FakeDatabase,
+    sample: Sample,
+    tmp_path: Path,
+) -> None:
+    shutil.rmtree(cloud.folder)
+    shutil.copytree(sample.folder, cloud.folder)
+    outcome = restored(cloud.url(sample.names[0]), *password_options(sample))
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database, sample)
+
+
+def test_what_an_etag_has_proved_verify_says_of_the_kept_parts(
+    restored: Restore, run: Run, password_options: Options, cloud: FaultyServer, tmp_path: Path
+) -> None:
+    shutil.rmtree(cloud.folder)
+    shutil.copytree(M3.folder, cloud.folder)
+    assert restored(cloud.url(M3.names[0]), *password_options(M3)).code == 0
+    part = tmp_path / "state" / "parts" / M3.names[0]
+    outcome = run("verify", part, *password_options(M3), "--json")
+    assert outcome.code == 0
+    assert [found["evidence"] for found in outcome.json["parts"]] == ["etag"]
+    data = bytearray(part.read_bytes())
+    data[-3000] ^= 1
+    part.write_bytes(data)
+    outcome = run("verify", part, *password_options(M3), "--json")
+    assert outcome.code == 3
+    assert "since it was fetched" in outcome.json["parts"][0]["error"]
+
+
+def test_a_silent_connection_is_cut_and_made_anew(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    cloud.rules.append(on(M1.names[3], Answer(hang=20_000), first=1, last=1))
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
+def test_retry_after_is_honoured_and_not_for_ever(restored: Restore, cloud: FaultyServer) -> None:
+    cloud.rules.append(on(M1.names[3], Answer(status=503, headers={"Retry-After": "9999"}), first=1))
+    outcome = restored()
+    assert outcome.code == 4
+    assert M1.names[3] in outcome.err
+
+
+def test_a_part_that_goes_bad_on_our_disk_is_fetched_again(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    (cloud.folder / M1.names[1]).rename(cloud.folder / "away")
+    assert restored().code == 4
+    (cloud.folder / "away").rename(cloud.folder / M1.names[1])
+    kept = tmp_path / "state" / "parts" / M1.names[3]
+    kept.write_bytes(flipped(kept.read_bytes()))
+    assert restored().code == 3
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
+def test_the_rate_is_capped(restored: Restore, fake_database: FakeDatabase, tmp_path: Path) -> None:
+    began = time.monotonic()
+    assert restored(None, "--limit", "100K").code == 0
+    assert time.monotonic() - began > 1.2
+    assert_complete(tmp_path, fake_database)
+
+
+def test_outside_of_its_time_window_nothing_is_fetched(
+    restored: Restore, fake_database: FakeDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moments = iter([datetime(2026, 11, 20, 19, 59, 59)] * 3)
+    monkeypatch.setattr(transfer, "local_time", lambda: next(moments, datetime(2026, 11, 20, 20, 0)))
+    waited: list[float] = []
+
+    async def nap(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(transfer, "nap", nap)
+    outcome = restored(None, "--between", "20:00-07:00")
+    assert outcome.code == 0, outcome.err
+    assert waited == [1.0, 1.0, 1.0]
+    assert_complete(tmp_path, fake_database)
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(("--limit", "fast"), ("--between", "25:00-07:00"), ("--between", "1:00")),
+        *(("--connections", "0"), ("--nonsense", "1")),
+    ],
+)
+def test_options_that_make_no_sense_are_usage(restored: Restore, option: tuple[str, str]) -> None:
+    assert restored(None, *option).code == 2
+
+
+def test_as_many_connections_as_asked_for(restored: Restore, cloud: FaultyServer) -> None:
+    cloud.rules.append(lambda seen: Answer(rate=100_000))
+    assert restored(None, "--connections", "3").code == 0
+    assert 2 <= cloud.most_at_once <= 4
+
+
+def test_suspect_files_may_be_allowed(run: Run, fake_database: FakeDatabase, tmp_path: Path) -> None:
+    grown = entry("log.txt", b"x" * 1500, size=700)
+    archive = write(tmp_path / "in", small_site(grown))
+    command = [
+        *("restore", archive, "--to", tmp_path / "out", "--database", "d", "--state", tmp_path / "state"),
+    ]
+    outcome = run(*command)
+    assert outcome.code == 3
+    assert "log.txt" in outcome.err
+    outcome = run(*command, "--allow-suspect-files")
+    assert outcome.code == 0, outcome.err
+    assert "log.txt" in outcome.out
+    assert [
+        found["path"] for found in json.loads((tmp_path / "state" / "status.json").read_text())["suspect"]
+    ] == ["log.txt"]

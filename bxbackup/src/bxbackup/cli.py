@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 
 from bxbackup import commands
@@ -166,6 +165,13 @@ def restore(
             help="End well though no mirror has some listed files; they are reported.",
         ),
     ] = False,
+    allow_suspect_files: Annotated[
+        bool,
+        typer.Option(
+            "--allow-suspect-files",
+            help="End well though files changed while the backup was written; report them.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Fetch, verify, unpack and load a backup, all at once.
@@ -188,6 +194,7 @@ def restore(
             patience=patience,
             uploads_from=uploads_from or [],
             allow_missing_uploads=allow_missing_uploads,
+            allow_suspect_files=allow_suspect_files,
             json=json,
         )
     )
@@ -210,14 +217,9 @@ def main() -> None:
     """Run the command and exit with the contract's code."""
     doing = next((word for word in sys.argv[1:] if not word.startswith("-")), "bxbackup")
     try:
-        code = app(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        code = 2
-    except click.Abort:
-        code = 130
-    except KeyboardInterrupt:
-        code = 130
+        app()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 0
     except BackupError as error:
         print_failure(doing, error, None if isinstance(error, RefusedError) else _again())
         code = error.exit_code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import stat
 from pathlib import Path
 from types import FrameType
 
@@ -18,8 +19,9 @@ from bxbackup.report import amount, console, print_json
 from bxbackup.restore import Options, Restore
 from bxbackup.source import Part, local_parts, open_source, split_name
 from bxbackup.state import State, beside, existing
+from bxbackup.status import Status
 from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
-from bxbackup.uploads import MIRRORS
+from bxbackup.uploads import MIRRORS, MISSING
 from bxbackup.verification import verify as read_all
 from bxbackup.volume import peek
 
@@ -189,6 +191,7 @@ def restore(
     patience: float,
     uploads_from: list[str],
     allow_missing_uploads: bool,
+    allow_suspect_files: bool,
     json: bool,
 ) -> int:
     """The whole way; prints the final status."""
@@ -208,7 +211,13 @@ def restore(
         patience=patience,
         mirrors=tuple(uploads_from) or MIRRORS,
         allow_missing_uploads=allow_missing_uploads,
+        allow_suspect_files=allow_suspect_files,
     )
+    for secret in (password_file, Path(source[1:]) if source.startswith("@") else None):
+        if secret is not None and stat.S_IMODE(secret.stat().st_mode) & 0o077:
+            console(error=True).print(
+                f"note: {secret} can be read by others; give it mode 0600", markup=False
+            )
     previous = signal.signal(signal.SIGTERM, _on_terminate)
     try:
         with state.held(), Display("restore", 0, quiet=json) as display:
@@ -225,7 +234,9 @@ def restore(
     finally:
         signal.signal(signal.SIGTERM, previous)
     found = work.status
-    if not json:
+    if work.done_before and not json:
+        console().print(f"already restored in {to} and {database}; nothing was to do", markup=False)
+    elif not json:
         console().print(
             f"restored: {found.files} files in {to}, {found.tables_loaded} tables and {found.rows:,} rows "
             f"in {database}; {len(found.repairs)} repairs on the way",
@@ -233,7 +244,18 @@ def restore(
         )
         for remark in found.extra.get("remarks", []):
             console().print(remark, markup=False)
+        _print_allowed(found, state)
     return 0
+
+
+def _print_allowed(found: Status, state: State) -> None:
+    """What is not as it should be, though the user has allowed it."""
+    out = console()
+    for suspect in found.extra.get("suspect", []):
+        out.print(f"suspect: {suspect['path'] or suspect['offset']}: {suspect['text']}", markup=False)
+    missing = found.extra.get("uploads", {}).get("missing", 0)
+    if missing:
+        out.print(f"{missing} uploads are missing: {state.folder / MISSING}", markup=False)
 
 
 def status(state_folder: Path, *, json: bool) -> int:

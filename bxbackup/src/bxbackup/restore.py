@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bxbackup.baseline import write_baseline
 from bxbackup.cipher import Decryption
+from bxbackup.durable import disk_full
 from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
 from bxbackup.load import LoadProgress, LoadResult, check_target, load_dump
 from bxbackup.pace import Cap, Window
@@ -20,7 +21,7 @@ from bxbackup.source import Part, Source
 from bxbackup.state import State, now
 from bxbackup.status import Status
 from bxbackup.transfer import Transfer, discard
-from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
+from bxbackup.unpacking import Unpacking, checkpoint_exists, open_cipher, suspect_files
 from bxbackup.uploads import MIRRORS, Uploads, find_list
 from bxbackup.volume import peek, peek_bytes, read_marks
 
@@ -50,6 +51,7 @@ class Options:
     patience: float = 600.0
     mirrors: tuple[str, ...] = MIRRORS
     allow_missing_uploads: bool = False
+    allow_suspect_files: bool = False
 
 
 class Shelf:
@@ -141,6 +143,7 @@ class Restore:
         self._say = say
         self._status = Status()
         self._shelf = Shelf()
+        self.done_before = False
         self._errors: list[BackupError] = []
         self._crash: Exception | None = None
         self._lock = threading.Lock()
@@ -152,7 +155,7 @@ class Restore:
         self._unpacking: Unpacking | None = None
         self._loaded: LoadResult | None = None
         self._load: LoadProgress | None = None
-        self._sizes: dict[int, int] = {}
+        self._volume_size: int | None = None
         self._began = time.monotonic()
         self._begun_with = 0
 
@@ -219,12 +222,9 @@ class Restore:
                 )
 
     def _already_done(self) -> None:
-        def change(status: Status) -> None:
-            status.state, status.exit = "done", 0
-
-        self._status = Status()
-        self._status.change(change)
+        self.done_before = True
         if not self._state.status.exists():
+            self._status.state, self._status.exit = "done", 0
             self._status.write(self._state.status)
 
     def _end(self) -> None:
@@ -304,6 +304,7 @@ class Restore:
             raise AbsentError(f"the first part, {self._options.source.first}, is missing")
         with first.path.open("rb") as file:
             marks = read_marks(file.read(64))
+        self._volume_size = marks.size
         self._shelf.opened(open_cipher(peek(first.path, 512), first.name, self._options.password))
         total = max(*by_number, marks.last or 0) + 1
         sizes = {
@@ -365,7 +366,8 @@ class Restore:
             work.close()
         if work.problems:
             self._status.extra["suspect"] = work.problems
-            raise suspect_files(work.problems)
+            if not self._options.allow_suspect_files:
+                raise suspect_files(work.problems)
 
     def _take(self, work: Unpacking, path: Path) -> None:
         try:
@@ -437,13 +439,27 @@ class Restore:
         except DamagedError:
             # Judged when the whole part is there.
             start = b""
+        self._volume_size = read_marks(data).size
         self._shelf.opened(open_cipher(start, first.name, self._options.password))
 
     def planned(self, total: int, size: int) -> None:
         """Know the whole; look whether there is room for it."""
         self._status.parts["total"] = total
         self._status.size = size
+        self._check_room(total)
         self._shelf.planned(total)
+
+    def _check_room(self, total: int) -> None:
+        """Say before anything is fetched that the disk cannot hold it; the database comes on top of this."""
+        if self._volume_size is None or checkpoint_exists(self._state.folder):
+            return
+        target = self._options.to
+        figures = os.statvfs(target)
+        needed = self._volume_size * total
+        if self._options.source.remote and target.stat().st_dev == self._state.folder.stat().st_dev:
+            needed += max(0, (self._status.size or 0) - (self._transfer.fetched if self._transfer else 0))
+        if total > 1 and needed > figures.f_bavail * figures.f_frsize:
+            raise disk_full(target, needed)
 
     def ready(self, part: Part, path: Path) -> None:
         """Hand a part on."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -55,6 +56,7 @@ _FIRST_CONNECTIONS = 4
 _MEASURE = 4.0
 _GAIN = 1.15
 _IDLE = 0.5
+_LONGEST_NAP = 15.0
 
 
 class Events(Protocol):
@@ -77,6 +79,16 @@ class Events(Protocol):
 
     def waiting(self, seconds: float) -> None:
         """Nothing is fetched for so long, by the time window; 0: it goes on."""
+
+
+def local_time() -> datetime:
+    """The machine's own clock, which a time window goes by."""
+    return datetime.now()
+
+
+async def nap(seconds: float) -> None:
+    """Wait for a time window."""
+    await asyncio.sleep(seconds)
 
 
 class _WriteError(Exception):
@@ -187,6 +199,18 @@ def discard(folder: Path, name: str) -> None:
     sync_folder(folder)
 
 
+def fetch_note(path: Path) -> dict[str, Any] | None:
+    """What was noted of a fetched part beside its file: `sha256`, `evidence`, `etag`; None if nothing was."""
+    note = path.with_name(path.name + ".json")
+    try:
+        found = json.loads(note.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or not found.get("ready") or not found.get("sha256"):
+        return None
+    return found
+
+
 class Transfer:
     """Fetches all parts of a source into a folder.
 
@@ -206,7 +230,6 @@ class Transfer:
         window: Window | None = None,
         patience: float = 600.0,
         silence: float | None = None,
-        clock: Callable[[], datetime] = datetime.now,
     ) -> None:
         self._source = source
         self._folder = folder
@@ -216,7 +239,6 @@ class Transfer:
         self._cap = cap or Cap(None)
         self._window = window
         self._patience = patience
-        self._clock = clock
         self._parts: list[Progress] = []
         self._remote = Remote(silence or SILENCE)
         self._work = asyncio.Event()
@@ -342,7 +364,7 @@ class Transfer:
                 found, head = await self._remote.look(part.url, length)
             except RetryError as error:
                 failures += 1
-                if time.monotonic() - since > self._patience:
+                if time.monotonic() - since + (error.after or 0) > self._patience:
                     raise self._unreachable(part, str(error)) from error
                 await asyncio.sleep(error.after if error.after is not None else pause(failures))
             else:
@@ -514,7 +536,7 @@ class Transfer:
             if self._meter.total > before:
                 failures, last_byte = 0, time.monotonic()
             failures += 1
-            if time.monotonic() - last_byte > self._patience:
+            if time.monotonic() - last_byte + (after or 0) > self._patience:
                 raise self._unreachable(progress.part, why)
             await asyncio.sleep(after if after is not None else pause(failures))
 
@@ -597,7 +619,7 @@ class Transfer:
         await self._cap.spend(count)
 
     def _stopped(self, progress: Progress, generation: int) -> bool:
-        closed = self._window is not None and self._window.opens_in(self._clock()) > 0
+        closed = self._window is not None and self._window.opens_in(local_time()) > 0
         old = progress.given_up or progress.generation != generation
         return old or closed or self._stop_asked
 
@@ -605,12 +627,12 @@ class Transfer:
         """Wait until the time window is open."""
         waited = False
         while self._window is not None:
-            seconds = self._window.opens_in(self._clock())
+            seconds = self._window.opens_in(local_time())
             if seconds <= 0:
                 break
             waited = True
             self._events.waiting(seconds)
-            await asyncio.sleep(min(seconds, 15.0))
+            await nap(min(seconds, _LONGEST_NAP))
         if waited:
             self._events.waiting(0)
 
@@ -761,7 +783,7 @@ class Transfer:
         return AbsentError(
             f"{part.name} cannot be fetched",
             part=part.name,
-            cause=f"{why}, for {self._patience:.0f} s without a byte",
+            cause=f"{why}; it was tried for {self._patience:.0f} s without a byte",
             advice="when the source can be reached again, start the same command",
             kept=self._kept(),
         )

@@ -20,6 +20,11 @@ _FORMAT = 1
 _SHOWN = 5
 
 
+def checkpoint_exists(state: Path) -> bool:
+    """Whether an unpacking has begun with this state folder."""
+    return (state / CHECKPOINT).is_file()
+
+
 def open_cipher(head: bytes, part: str, password: str | None) -> Decryption | None:
     """What decrypts the archive; None for a plain one.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import filecmp
+import hashlib
 import itertools
 import queue
 import threading
@@ -18,6 +19,7 @@ from bxbackup.dump import DumpSummary, Surveyor
 from bxbackup.errors import AbsentError, BackupError, DamagedError, RefusedError
 from bxbackup.source import Part, part_name, split_name
 from bxbackup.tarstream import Entry, Problem, TarParser
+from bxbackup.transfer import fetch_note
 from bxbackup.unpack import Names, check_kind, placement, safe_path
 from bxbackup.unpacking import open_cipher, plain
 from bxbackup.volume import MARKS_LENGTH, VolumeReader, peek, read_marks
@@ -174,6 +176,8 @@ class _Decoded:
     reader: VolumeReader | None = None
     error: BackupError | None = None
     checksum: int = 0
+    sha256: Any = None
+    note: dict[str, Any] | None = None
     pieces: queue.Queue[bytes | None] = field(default_factory=lambda: queue.Queue(_AHEAD))
 
     def start(self) -> _Decoded:
@@ -182,11 +186,15 @@ class _Decoded:
 
     def _taken(self, piece: bytes) -> None:
         self.checksum = isal_zlib.crc32(piece, self.checksum)
+        if self.sha256 is not None:
+            self.sha256.update(piece)
 
     def _decode(self) -> None:
         try:
             if self.part.path is None:
                 return
+            self.note = fetch_note(self.part.path)
+            self.sha256 = None if self.note is None else hashlib.sha256()
             with self.part.path.open("rb") as file:
                 self.reader = VolumeReader(file, self.part.name, self._taken)
                 for piece in self.reader.blocks():
@@ -321,6 +329,17 @@ def _verdict_of(decoded: _Decoded) -> PartVerdict:
     evidence = "structure"
     if reader is not None and reader.gzipped:
         evidence = "crc+bx" if reader.marks.size is not None else "crc"
+    note = decoded.note
+    if note is not None and error is None:
+        # What was proved of a fetched part at its arrival holds while its bytes are the same.
+        if decoded.sha256.hexdigest() == note["sha256"]:
+            evidence = note["evidence"]
+        else:
+            error = DamagedError(
+                f"{part.name} has changed since it was fetched",
+                part=part.name,
+                cause="its SHA-256 differs from the one noted at its arrival",
+            )
     text = None
     if error is not None:
         place = f"byte {error.offset}: " if error.offset is not None else ""
