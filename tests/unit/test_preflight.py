@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from boxlift.errors import ExitCode
+from boxlift.plan import Pass
+from boxlift.preflight.backup import check_backups, expiry
 from boxlift.preflight.finding import Finding, verdict
 from boxlift.preflight.hosts import Seen, check_hosts
 from boxlift.preflight.inventory import Inventory, check_inventory
-from boxlift.project import new_secrets
+from boxlift.project import create, new_secrets
 
 ROLES = ("portal", "database", "cache", "push", "search")
 VARIABLES: dict[str, Any] = {
@@ -115,3 +118,34 @@ def test_exit_codes() -> None:
     assert verdict([good]) is ExitCode.DONE
     assert verdict([good, bad, away]) is ExitCode.PREFLIGHT
     assert verdict([good, away]) is ExitCode.UNREACHABLE
+
+
+LINK = "https://s3.example/acme.tar.gz?X-Amz-Date=20261120T180000Z&X-Amz-Expires=86400&X-Amz-Signature=canary"
+
+
+@pytest.mark.parametrize(
+    ("source", "end"),
+    [
+        (LINK, NOW + 86400),
+        ("https://s3.example/a?AWSAccessKeyId=x&Expires=1795197600&Signature=y", NOW),
+        ("https://s3.example/a?X-Amz-Date=yesterday&X-Amz-Expires=1", None),
+        ("https://cloud.example/a.tar.gz", None),
+        ("/backup/a.tar.gz", None),
+    ],
+)
+def test_expiry_of_links(source: str, end: float | None) -> None:
+    assert expiry(source) == end
+
+
+def test_backups(tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    template.mkdir()
+    project = create(tmp_path / "acme", template=template, vault_password_file=tmp_path / "password")
+    assert not list(check_backups(project))
+    project.set_backup(Pass.FINAL, [LINK])
+    assert not refused(list(check_backups(project, NOW + 86400 - 3600)))
+    late = list(check_backups(project, NOW + 86400 + 120))
+    assert refused(late) == {"final's backup link": "ran out 2 min ago"}
+    assert "canary" not in repr(late)
+    (project.root / "backup" / "final.txt").chmod(0o644)
+    assert list(refused(list(check_backups(project)))) == ["final's backup source"]

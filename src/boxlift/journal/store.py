@@ -306,6 +306,7 @@ class Journal:
                 "the runner was ended",
                 step=attempt.step,
                 attempt=attempt.id,
+                cost=ended - attempt.started,
                 at=ended,
             )
         return stale

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from boxlift.preflight.backup import check_backups
 from boxlift.preflight.control import check_control_node
 from boxlift.preflight.finding import Finding, verdict
 from boxlift.preflight.hosts import check_hosts, look
@@ -14,7 +15,7 @@ __all__ = ["Finding", "check_project", "verdict"]
 def check_project(project: Project) -> list[Finding]:
     """Look at control node, project and hosts; changes nothing on them."""
     project.plan()
-    findings = list(check_control_node(project))
+    findings = [*check_control_node(project), *check_backups(project)]
     inventory, readable = read_inventory(project)
     findings.append(readable)
     if inventory is None:

@@ -78,12 +78,9 @@ class Attempts:
             failure = Failure(ExitCode.OUR_FAULT, "", "", f"{error.strerror}: {error.filename or folder}")
         finally:
             session.clean()
-        outcome = "done"
-        if failure is not None:
-            outcome = "interrupted" if failure.code is ExitCode.INTERRUPTED else "failed"
-        self._close(session, attempt, work, outcome, failure)
+        seconds = time.monotonic() - began
+        self._close(session, attempt, work, failure=failure, seconds=seconds)
         if failure is None:
-            seconds = time.monotonic() - began
             self._display.line(_success(work, seconds, session.reader.changes, session.tests))
             return ExitCode.DONE
         shown = Failure(failure.code, failure.host, failure.task, self._redact(failure.cause))
@@ -91,9 +88,12 @@ class Attempts:
         return failure.code
 
     def _close(
-        self, session: Session, attempt: int, work: Work, outcome: str, failure: Failure | None
+        self, session: Session, attempt: int, work: Work, *, failure: Failure | None, seconds: float
     ) -> None:
         """Write the attempt's end; if even the reserve does not help, say so: the next run settles it."""
+        outcome = "done"
+        if failure is not None:
+            outcome = "interrupted" if failure.code is ExitCode.INTERRUPTED else "failed"
         try:
             self._journal.end(
                 attempt,
@@ -108,7 +108,13 @@ class Attempts:
                 where = f"{failure.task}: " if failure.task else ""
                 text = f"{where}{failure.cause.splitlines()[0] if failure.cause else ''}"
                 self._journal.incident(
-                    work.pass_, kind, text, step=work.step, attempt=attempt, host=failure.host or None
+                    work.pass_,
+                    kind,
+                    text,
+                    step=work.step,
+                    attempt=attempt,
+                    host=failure.host or None,
+                    cost=seconds,
                 )
         except JournalError as error:
             self._display.line(f"! {error.message}; the next run takes this attempt for interrupted")
