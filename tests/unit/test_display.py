@@ -110,9 +110,12 @@ def test_the_live_view_shows_the_task_and_leaves_only_lines() -> None:
         display.result(result("changed"))
         display.restore(SEGMENT)
         display.idle()
+        display.end()
         display.line("✓ restore-backup")
+        display.begin("activate-release", "Activate", 1, None)
     assert isinstance(out.file, io.StringIO)
     assert "✓ restore-backup" in out.file.getvalue()
+    assert "activate-release · Activate" in out.file.getvalue()
 
 
 def test_silence_but_for_failures() -> None:

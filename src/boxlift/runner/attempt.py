@@ -77,11 +77,12 @@ class Attempts:
         except OSError as error:
             failure = Failure(ExitCode.OUR_FAULT, "", "", f"{error.strerror}: {error.filename or folder}")
         finally:
+            self._display.end()
             session.clean()
         seconds = time.monotonic() - began
         self._close(session, attempt, work, failure=failure, seconds=seconds)
         if failure is None:
-            self._display.line(_success(work, seconds, session.reader.changes, session.tests))
+            self._display.line(_success(work, seconds, session.changes, session.tests))
             return ExitCode.DONE
         shown = Failure(failure.code, failure.host, failure.task, self._redact(failure.cause))
         self._display.lines(shown.lines(work.step, shown_log, work.resume))
@@ -99,8 +100,8 @@ class Attempts:
                 attempt,
                 outcome,
                 failure.code if failure else ExitCode.DONE,
-                changes=session.reader.changes,
-                moved=session.reader.moved,
+                changes=session.changes,
+                moved=session.moved,
                 cause=failure.cause if failure else None,
             )
             if failure is not None and not work.trial:

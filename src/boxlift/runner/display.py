@@ -57,6 +57,9 @@ class Display:
     def idle(self) -> None:
         """Called every half second while nothing happens."""
 
+    def end(self) -> None:
+        """The step is over; questions may follow."""
+
     def line(self, text: str) -> None:
         """A sentence to keep on the screen."""
 
@@ -195,6 +198,9 @@ class LiveDisplay(PlainDisplay):
 
     def idle(self) -> None:
         """The spinner shows that it goes on."""
+
+    def end(self) -> None:
+        self.close()
 
     def close(self) -> None:
         if self._row is not None:

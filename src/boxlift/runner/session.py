@@ -58,7 +58,9 @@ class Session:
         self._repairs: set[tuple[float | None, str]] = set()
         self._next_flush = time.monotonic()
         self._last_segment = 0.0
-        self.reader = Reader()
+        self._reader = Reader()
+        self.changes = 0
+        self.moved: int | None = None
         self.tests = 0
 
     def run(self, log: Log, content: Path, vault: Path) -> Failure | None:
@@ -92,6 +94,7 @@ class Session:
             variables=self._work.variables,
             trial=self._work.trial,
         )
+        self._reader = Reader()
         run = PlaybookRun(order)
         try:
             for event in run.events(self._idle):
@@ -99,7 +102,10 @@ class Session:
         except KeyboardInterrupt:
             self._stop(run, log)
             raise
-        return self.reader.failure(run.return_code)
+        finally:
+            self.changes += self._reader.changes
+            self.moved = self._reader.moved if self._reader.moved is not None else self.moved
+        return self._reader.failure(run.return_code)
 
     def _stop(self, run: PlaybookRun, log: Log) -> None:
         """Let ansible-playbook end by itself, and kill it where it does not or Ctrl-C comes again."""
@@ -154,7 +160,7 @@ class Session:
         return Failure(code, "", task, "\n".join([*cause.splitlines()[:8], *others]))
 
     def _take(self, event: Mapping[str, Any], log: Log) -> None:
-        for told in self.reader.read(event):
+        for told in self._reader.read(event):
             match told:
                 case Line(text):
                     log.write(text)

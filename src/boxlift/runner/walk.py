@@ -118,8 +118,9 @@ def at_work(
         journal.redact = redact
         if process.end(project.runs):
             shown.line("! ended processes that a killed runner had left")
+        for run in project.runs.glob("*"):
+            remove_work_folders(run)
         for attempt in journal.settle_interrupted():
-            remove_work_folders(project.runs / f"{attempt.run:04}")
             shown.line(f"! {attempt.step} was interrupted when its runner was ended; it is not done")
         yield journal, Attempts(project, journal, redact, shown), shown
 
