@@ -57,13 +57,8 @@ def verify(archive: Path, password_file: Path | None, *, json: bool) -> int:
         print_json(verdict.as_json())
         return verdict.exit_code
     out = console()
-    for part in verdict.parts:
-        if part.status != "ok":
-            out.print(f"✗ {part.name} {part.status}: {part.error}", markup=False)
-    shown = {part.error for part in verdict.parts}
     for problem in verdict.problems:
-        if problem not in shown:
-            out.print(f"✗ {problem}", markup=False)
+        out.print(f"✗ {problem}", markup=False)
     strength = ", ".join(sorted({part.evidence for part in verdict.parts if part.status == "ok"}))
     dump = verdict.dump
     out.print(

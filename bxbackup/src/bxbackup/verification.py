@@ -342,8 +342,8 @@ def _verdict_of(decoded: _Decoded) -> PartVerdict:
             )
     text = None
     if error is not None:
-        place = f"byte {error.offset}: " if error.offset is not None else ""
-        text = f"{error.what}: {place}{error.cause}"
+        what = error.what.removeprefix(part.name).strip()
+        text = str(error.cause) if what == "is damaged" else f"{what}: {error.cause}"
     return PartVerdict(
         part.name,
         part.path.stat().st_size,
@@ -359,7 +359,7 @@ def _judge_parts(slots: list[Part], ranges: list[_Range], sink: _Looking, verdic
     bad = {part.number for part, found in zip(slots, verdict.parts, strict=True) if found.status != "ok"}
     for found in verdict.parts:
         if found.status != "ok":
-            verdict.problems.append(found.error or found.status)
+            verdict.problems.append(f"{found.name} {found.status}: {found.error}")
     _judge_sizes(slots, verdict, bad)
     for problem in sink.found:
         near = [
@@ -368,10 +368,10 @@ def _judge_parts(slots: list[Part], ranges: list[_Range], sink: _Looking, verdic
             if where.start <= problem.offset + problem.length and problem.offset <= where.end
         ]
         name = sink.names.utf8(problem.name).decode("utf-8", "replace")
+        parts = f"parts {near[0]} to {near[-1]}" if near else "in what is missing"
         verdict.problems.append(
             f"{name + ': ' if name else ''}{problem.text} "
-            f"(offset {problem.offset:,} of the tar stream, {problem.length:,} bytes, "
-            f"{', '.join(slots[n].name for n in near[:3])})"
+            f"({parts}; offset {problem.offset:,} of the tar stream, {problem.length:,} bytes)"
         )
         for number in near:
             twin = _twin(slots, ranges, number)

@@ -20,6 +20,7 @@ _READ = 1 << 18
 _STEP = 1 << 20
 _UNCLOSED = b"0000"
 _DecodeError = cast("type[Exception]", isal_zlib.error)
+_NUMBER = re.compile(r"\AError -?\d+ ")
 _ERROR_BODY = re.compile(rb"<Code>([A-Za-z0-9_.]{1,60})</Code>")
 
 
@@ -118,7 +119,7 @@ class VolumeReader:
                         raise self._damage(
                             "is cut short",
                             self.compressed,
-                            cause=f"gzip member {self.members + 1} began at byte {start:,} and has no end",
+                            cause=f"gzip member {self.members + 1}, from byte {start:,}, has no end",
                         )
                 try:
                     data = decoder.decompress(pending, _STEP)
@@ -127,7 +128,7 @@ class VolumeReader:
                     raise self._damage(
                         "is damaged",
                         self.compressed - len(pending),
-                        cause=f"gzip member {self.members + 1}, which begins at byte {start:,}: {error}",
+                        cause=f"gzip member {self.members + 1}, from byte {start:,}: {_said(error)}",
                     ) from error
                 pending = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
                 if data:
@@ -178,6 +179,11 @@ class VolumeReader:
             cause=cause,
             advice="fetch this part again; the others are not touched by it",
         )
+
+
+def _said(error: Exception) -> str:
+    """The decoder's words without its number: `incorrect checksum found`."""
+    return _NUMBER.sub("", str(error)).lower()
 
 
 def peek(path: Path, length: int) -> bytes:
