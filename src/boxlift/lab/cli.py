@@ -17,7 +17,9 @@ from boxlift.lab.lock import locked
 from boxlift.lab.place import Lab
 
 app = typer.Typer(
-    no_args_is_help=True, help="Real hosts on this machine: production, staging, telephony, cloud."
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Real hosts on this machine: production, staging, telephony, cloud.",
 )
 _STARTED = time.monotonic()
 
@@ -27,7 +29,6 @@ def up(
     hosts: Annotated[list[str] | None, typer.Argument(help="Only these hosts; all by default.")] = None,
 ) -> None:
     """Bring the lab up from whatever state it is in; what stands already is kept."""
-
     lab = Lab.here()
     with locked(lab, "up"):
         _show(Hosts(lab, say).up(hosts or ()))

@@ -127,9 +127,10 @@ class Engine:
 
 def free_bytes(folder: Path) -> int:
     """Bytes free for the user on the file system that holds `folder`, or will hold it."""
-    while not folder.exists():
-        folder = folder.parent
-    figures = os.statvfs(folder)
+    try:
+        figures = os.statvfs(folder)
+    except (FileNotFoundError, PermissionError):
+        return free_bytes(folder.parent)
     return figures.f_bavail * figures.f_frsize
 
 

@@ -35,8 +35,13 @@ _PROGRAMS = {
 _HELPERS = {"netavark": "netavark", "aardvark-dns": "aardvark-dns"}
 
 
+def program(name: str) -> str | None:
+    """Where a program is; Debian's users have root's folders on no PATH, and sudo adds them."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin")
+
+
 def missing_packages(
-    find: Callable[[str], str | None] = shutil.which, assist: Callable[[str], Path | None] = helper
+    find: Callable[[str], str | None] = program, assist: Callable[[str], Path | None] = helper
 ) -> tuple[str, ...]:
     """Debian packages that the lab needs and this machine lacks."""
     lacking = [package for program, package in _PROGRAMS.items() if find(program) is None]
