@@ -9,7 +9,7 @@ import pytest
 from boxlift.errors import ExitCode, PersonNextError, PreflightError, RefusedError, UsageError
 from boxlift.plan import Pass
 from boxlift.project import Project, create
-from boxlift.runner import Request, run_plan
+from boxlift.runner import Command, Request, run_command, run_plan, run_verification
 from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display
 from boxlift.runner.work import Work
@@ -214,3 +214,46 @@ def test_the_pass_that_was_named_is_remembered(project: Project, works: Works) -
         go(project, None, Pass.FINAL)
     with project.journal() as journal:
         assert journal.chosen_pass() == "final"
+
+
+def test_commands_beside_the_plan(project: Project, works: Works) -> None:
+    go(project, Request(until="check-environment"))
+    works.clear()
+    run_command(project, Command.ACTIVATE, release="rehearsal-1", display=Display())
+    run_command(project, Command.ROLLBACK, display=Display())
+    run_command(project, Command.CLONE, Pass.FINAL, display=Display())
+    assert [(work.playbooks, work.variables["portal_target"]) for work in works] == [
+        (("activate_release.yml",), "production"),
+        (("rollback_release.yml",), "production"),
+        (("clone_to_preproduction.yml",), "preproduction"),
+    ]
+    assert [work.variables["portal_release"] for work in works] == ["rehearsal-1", "rehearsal-1", "final-1"]
+    assert works[0].resume == f"boxlift -C {project.root} activate rehearsal-1"
+    with pytest.raises(UsageError, match="is no name of a release"):
+        run_command(project, Command.ACTIVATE, release="../box", display=Display())
+    works.clear()
+    with pytest.raises(PersonNextError):
+        go(project)
+    assert steps(works) == "install-portal"
+
+
+def test_verification_takes_the_suites_of_the_steps_done(project: Project, works: Works) -> None:
+    with pytest.raises(RefusedError, match="no step is done yet"):
+        run_verification(project, display=Display())
+    go(project, Request(until="check-portal", confirm_as=ANNA))
+    run_verification(project, display=Display())
+    assert (works[-1].suites, works[-1].variables["portal_release"]) == (["environment", "portal"], "box")
+    go(project, Request(until="repair-portal", confirm_as=ANNA))
+    run_verification(project, display=Display())
+    assert works[-1].suites == ["environment", "restore", "repairs", "business"]
+    assert works[-1].variables["portal_release"] == "rehearsal-1"
+    run_verification(project, staging=True, display=Display())
+    assert (works[-1].suites, works[-1].target) == (["staging"], "preproduction")
+
+
+def test_one_suite_by_name(project: Project, works: Works) -> None:
+    run_verification(project, suite="staging", display=Display())
+    assert (works[-1].suites, works[-1].target, works[-1].preflight) == (["staging"], "preproduction", False)
+    assert works[-1].resume == f"boxlift -C {project.root} verify staging"
+    with pytest.raises(UsageError, match="did you mean `restore`"):
+        run_verification(project, suite="restor", display=Display())
