@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from boxlift.errors import RefusedError, UsageError
-from boxlift.journal import Journal
+from boxlift.journal import Journal, Segment
 from boxlift.plan import Pass, default_plan
 from boxlift.plan.standing import standing
 from boxlift.plan.state import Position, State, position
@@ -172,3 +172,18 @@ def test_status_after_everything(journal: Journal) -> None:
     assert (told.next_step, told.who, told.done) == (None, "nobody", "the rehearsal is complete")
     go_through(journal, "open-portal", Pass.FINAL)
     assert "cannot be taken back" in standing(where(journal, Pass.FINAL), journal).back
+
+
+def test_status_while_a_restore_runs_takes_its_own_rate(journal: Journal) -> None:
+    go_through(journal, "inform-users")
+    did(journal, "restore-backup", None)
+    attempt = journal.attempts()[-1].id
+    journal.add(
+        attempt, [], [Segment(host="h", at=1.0, state="running", bytes=400, bytes_total=1000, rate=2.0)]
+    )
+    told = standing(where(journal, alive=True), journal)
+    assert "restore-backup runs since" in told.where
+    assert told.where.endswith("40 % fetched")
+    assert told.next.startswith("restore-backup ends")
+    after = sum(item.estimate or 0 for item in where(journal, alive=True).ahead[1:])
+    assert told.seconds_left == after + 300

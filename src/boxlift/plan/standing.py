@@ -6,7 +6,7 @@ import time
 from dataclasses import asdict, dataclass
 
 from boxlift.figures import duration, local
-from boxlift.journal import Journal
+from boxlift.journal import Journal, Segment
 from boxlift.plan.model import Kind
 from boxlift.plan.state import Position, State, StepState
 
@@ -45,7 +45,8 @@ def standing(position: Position, journal: Journal) -> Standing:
         for state in (State.RUNNING, State.FAILED, State.WAITING)
     }
     first = ahead[0] if ahead else None
-    left = sum(_left(item) for item in ahead)
+    looked = _last_look(position, journal)
+    left = sum(_left(item, looked if item.state is State.RUNNING else None) for item in ahead)
     return Standing(
         pass_name=str(position.pass_),
         release=position.release,
@@ -57,7 +58,7 @@ def standing(position: Position, journal: Journal) -> Standing:
         next_step=first.step.id if first else None,
         next_command=command(first) if first else None,
         seconds_left=round(left),
-        where=_where(position, journal),
+        where=_where(position, looked),
         next=_next(first),
         who=_who(ahead),
         done=_done(position, left),
@@ -72,15 +73,22 @@ def command(item: StepState) -> str:
     return f"boxlift run {item.step.id}"
 
 
-def _where(position: Position, journal: Journal) -> str:
+def _last_look(position: Position, journal: Journal) -> Segment | None:
+    """The newest look at a restore that runs now."""
+    running = {item.step.id for item in position.ahead if item.state is State.RUNNING}
+    attempts = [attempt for attempt in journal.attempts() if attempt.step in running]
+    segments = journal.segments(attempts[-1].id) if attempts else []
+    return segments[-1] if segments else None
+
+
+def _where(position: Position, looked: Segment | None) -> str:
     done = len(position.in_pass) - len(position.ahead)
     text = f"{position.pass_}, release {position.release}: {done} of {len(position.in_pass)} steps done"
     for item in position.ahead:
         if item.state is State.RUNNING:
             text += f"; {item.step.id} runs since {local(item.started)}"
-            segments = journal.segments(journal.attempts()[-1].id)
-            if segments and segments[-1].bytes_total:
-                text += f", {100 * (segments[-1].bytes or 0) // segments[-1].bytes_total} % fetched"
+            if looked is not None and looked.bytes_total:
+                text += f", {100 * (looked.bytes or 0) // looked.bytes_total} % fetched"
         elif item.state is State.FAILED:
             cause = (item.cause or "see boxlift journal").splitlines()[0]
             text += f"; {item.step.id} failed: {cause}"
@@ -118,8 +126,11 @@ def _done(position: Position, left: float) -> str:
     )
 
 
-def _left(item: StepState) -> float:
+def _left(item: StepState, looked: Segment | None) -> float:
+    """Seconds: what the transfer's own rate says while it runs, else the estimate."""
     estimate = item.estimate or 0.0
+    if looked is not None and looked.bytes_total and looked.rate and looked.bytes is not None:
+        return (looked.bytes_total - looked.bytes) / looked.rate
     if item.state is State.RUNNING and item.started is not None:
         return max(0.0, estimate - (time.time() - item.started))
     return estimate

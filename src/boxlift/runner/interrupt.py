@@ -17,11 +17,13 @@ def _raise(number: int, _: FrameType | None) -> None:
 
 @contextmanager
 def signals_interrupt() -> Iterator[None]:
-    """Inside, both signals raise KeyboardInterrupt in the main thread; elsewhere it changes nothing."""
+    """Inside, both signals raise KeyboardInterrupt in the main thread; in another it changes nothing."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _raise) for number in _SIGNALS}
+    # what nohup ignores stays ignored
+    heard = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _raise) for number in heard}
     try:
         yield
     finally:
