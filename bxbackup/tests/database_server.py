@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
+import pytest
 
 Row = tuple[Any, ...]
 
@@ -26,6 +28,11 @@ class DatabaseServer:
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
         (folder / "tmp").mkdir()
+        # where Debian puts it is not on the PATH of everyone
+        program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
+        if program is None:
+            pytest.skip("mariadbd is not installed (apt-get install mariadb-server)")
+        self._program = program
         subprocess.run(
             [
                 "mariadb-install-db",
@@ -47,7 +54,7 @@ class DatabaseServer:
         log = (self.folder / "server.log").open("ab")
         self._process = subprocess.Popen(
             [
-                "mariadbd",
+                self._program,
                 "--no-defaults",
                 f"--user={getpass.getuser()}",
                 f"--datadir={self.folder / 'data'}",

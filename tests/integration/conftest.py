@@ -46,6 +46,8 @@ def mariadb_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
                 "--skip-networking",
                 "--innodb-buffer-pool-size=32M",
                 f"--pid-file={home / 'pid'}",
+                # a server that starts removes the temporary tables of all others that share its folder
+                f"--tmpdir={home}",
             ],
             stdout=log,
             stderr=log,
