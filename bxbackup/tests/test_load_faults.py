@@ -24,6 +24,23 @@ from bxbackup.ddl import Key, add_keys
 from bxbackup.errors import DatabaseError, RefusedError
 from bxbackup.load import LoadProgress
 
+LOAD_AND_LEAVE = """
+import sys, threading
+from pathlib import Path
+import bxbackup.load
+dump, database, defaults, state = sys.argv[1:]
+begun = threading.Event()
+
+def load():
+    bxbackup.load.load_dump(
+        Path(dump), database=database, defaults_file=Path(defaults), collation=None, state_dir=Path(state),
+        progress=lambda _: begun.set(), sessions=2,
+    )
+
+threading.Thread(target=load, daemon=True).start()
+begun.wait()
+"""
+
 LOAD_UNTIL = """
 import json, os, signal, sys
 from pathlib import Path
@@ -287,3 +304,24 @@ def test_rows_that_a_killed_run_is_just_committing_do_not_come_twice(
         committing.join()
         orphan.close()
     assert loading.rows("SELECT A FROM t ORDER BY A") == [(0,), (1,), (2,), (3,)]
+
+
+def test_a_process_that_ends_does_not_wait_for_the_load(tmp_path: Path, loading: Loading) -> None:
+    folder = many_statements(tmp_path / "dump")
+    loading.server.rows(f"CREATE DATABASE {loading.database}")
+    blocker = pymysql.connect(user="root", unix_socket=str(loading.server.socket), database=loading.database)
+    code = load_until_killed(loading, folder, steps=20, late=0)
+    assert code == -signal.SIGKILL
+    with blocker.cursor() as cursor:  # from here on the load cannot end by itself
+        cursor.execute("LOCK TABLES t0 READ, t1 READ")
+    subprocess.run(
+        [
+            *(sys.executable, "-c", LOAD_AND_LEAVE),
+            *(str(folder), loading.database, str(loading.server.defaults_file), str(loading.state)),
+        ],
+        env={"PYTHONPATH": str(Path(bxbackup.load.__file__).parents[1])},
+        check=True,
+        timeout=60,
+    )
+    blocker.close()
+    assert loading.load(folder).rows == 12000

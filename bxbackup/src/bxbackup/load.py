@@ -19,9 +19,9 @@ import uuid
 from array import array
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from types import TracebackType
 
 import pymysql
 from pymysql.constants import ER
@@ -411,6 +411,25 @@ class _StoppedError(Exception):
     """Another thread has failed."""
 
 
+class _Keeping:
+    """Keeps the error that ends a thread for the one who waits for it."""
+
+    def __init__(self, kept: list[BaseException], then: Callable[[], None]) -> None:
+        self._kept = kept
+        self._then = then
+
+    def __enter__(self) -> None:
+        """Nothing to prepare."""
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if error is not None and not isinstance(error, _StoppedError):
+            self._kept.append(error)
+            self._then()
+        return True
+
+
 class _Run:
     """One run of a load: its sessions, what is done, what is reported."""
 
@@ -420,6 +439,7 @@ class _Run:
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._sessions: set[Session] = set()
+        self._failures: list[BaseException] = []
         self._bytes = 0
         self._loaded = 0
         self.rows = 0
@@ -433,20 +453,33 @@ class _Run:
                 self._queue.append(table)
 
     def tables(self, sessions: int) -> None:
-        """Load all tables; the first error ends all sessions and is raised."""
-        with ThreadPoolExecutor(sessions, thread_name_prefix="load") as pool:
-            futures = [pool.submit(self._work) for _ in range(sessions)]
-            try:
-                wait(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                if any(not future.done() or future.exception() for future in futures):
-                    self._stop.set()
-                    self._kill()
-        errors = [future.exception() for future in futures]
-        for error in sorted(
-            (error for error in errors if error), key=lambda error: isinstance(error, _StoppedError)
-        ):
+        """Load all tables; the first error ends all sessions and is raised.
+
+        The threads do not hold up the end of the process: a load left in the middle goes on next time.
+        """
+        threads = [
+            threading.Thread(target=self._thread, name=f"load-{number}", daemon=True)
+            for number in range(sessions)
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            self._halt()
+            raise
+        for error in self._failures:
             raise error
+
+    def _thread(self) -> None:
+        with _Keeping(self._failures, self._halt):
+            self._work()
+
+    def _halt(self) -> None:
+        """Let all sessions end now."""
+        self._stop.set()
+        self._kill()
 
     def views(self) -> int:
         """Make the views, those first that others stand on."""
