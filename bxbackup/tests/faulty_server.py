@@ -162,7 +162,7 @@ class FaultyServer:
         if "Content-Length" not in headers:
             response.content_length = len(data)
         await response.prepare(request)
-        step = 1 << 14 if how.rate else 1 << 16
+        step = max(64, min(1 << 14, int(how.rate / 10))) if how.rate else 1 << 16
         for at in range(0, len(data), step):
             piece = data[at : at + step]
             if how.cut is not None and at + len(piece) > how.cut:

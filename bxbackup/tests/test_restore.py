@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from archive_builder import entry, small_site, write
+from archive_builder import Form, entry, small_site, write
 from backup_samples import ALL, M1, M2, M3, Outcome, Run, Sample, tree
 from fake_database import FakeDatabase
 from faulty_server import Answer, FaultyServer, Request
@@ -465,3 +465,50 @@ def test_suspect_files_may_be_allowed(run: Run, fake_database: FakeDatabase, tmp
     assert [
         found["path"] for found in json.loads((tmp_path / "state" / "status.json").read_text())["suspect"]
     ] == ["log.txt"]
+
+
+def test_a_dripping_connection_is_made_anew(
+    restored: Restore,
+    cloud: FaultyServer,
+    fake_database: FakeDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transfer, "DRIP_SECONDS", 0.5)
+    cloud.rules.append(on(M1.names[3], Answer(rate=500), first=1, last=1))
+    began = time.monotonic()
+    assert restored().code == 0
+    assert time.monotonic() - began < 60
+    assert_complete(tmp_path, fake_database)
+
+
+@pytest.mark.parametrize("gzipped", [True, False])
+def test_parts_without_marks_are_fetched_until_the_next_is_not_there(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path, gzipped: bool
+) -> None:
+    write(cloud.folder, small_site(entry("big.bin", bytes(30_000))), Form(gzipped=gzipped, marks=False))
+    outcome = restored(cloud.url("small.tar.gz"))
+    assert outcome.code == 0, outcome.err
+    assert (tmp_path / "out" / "big.bin").stat().st_size == 30_000
+
+
+def test_a_backup_without_a_dump_is_no_restored_portal(
+    run: Run, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    archive = write(tmp_path / "in", entry("index.php", b"x"))
+    outcome = run(
+        "restore", archive, "--to", tmp_path / "out", "--database", "d", "--state", tmp_path / "state"
+    )
+    assert outcome.code == 4
+    assert "no database dump" in outcome.err
+
+
+def test_what_needs_a_hand_is_said(run: Run, command: list[object], tmp_path: Path) -> None:
+    more = [entry("bitrix/backup/sites/s2/index.php", b"x"), entry("a", b"1"), entry("a", b"2")]
+    archive = write(tmp_path / "in", small_site(*more))
+    outcome = run(
+        "restore", archive, "--to", tmp_path / "out", "--database", "d", "--state", tmp_path / "state"
+    )
+    assert outcome.code == 0
+    assert "bitrix/backup/sites" in outcome.out
+    assert "more than once" in outcome.out

@@ -149,7 +149,7 @@ class Remote:
         target = URL(url, encoded=True) if _LEGAL_URL.match(url) else URL(url)
         try:
             async with self._session.get(target, headers=headers) as response:
-                await self._judge(response)
+                self._judge(response)
                 yield response
         except (aiohttp.ClientConnectorCertificateError, ssl.CertificateError) as error:
             raise AbsentError(
@@ -161,8 +161,14 @@ class Remote:
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RetryError(reason(error)) from error
 
-    async def _judge(self, response: aiohttp.ClientResponse) -> None:
+    @staticmethod
+    def _judge(response: aiohttp.ClientResponse) -> None:
         status = response.status
+        if any(step.url.scheme == "https" for step in response.history) and response.url.scheme == "http":
+            raise AbsentError(
+                "the source leads from https to plain http",
+                advice="what comes that way can be altered by anybody: get a link that stays with https",
+            )
         if status in (OK, PARTIAL, UNSATISFIABLE):
             return
         if status in _RETRIED:

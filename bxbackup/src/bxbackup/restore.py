@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -361,9 +361,16 @@ class Restore:
                     advice="its last parts are missing at the source",
                     kept="nothing is lost: when they are there, start the same command again",
                 )
+            self._remark(work.remarks())
         finally:
             self._status.files = work.counts.files
             work.close()
+        if not work.dump_passed:
+            raise AbsentError(
+                "the backup holds no database dump",
+                advice="ask for a backup with the database; for files alone use: bxbackup unpack",
+                kept="all files are unpacked",
+            )
         if work.problems:
             self._status.extra["suspect"] = work.problems
             if not self._options.allow_suspect_files:
@@ -394,7 +401,7 @@ class Restore:
             state_dir=self._state.load,
             progress=self._loading,
         )
-        self._status.extra["remarks"] = self._loaded.remarks()
+        self._remark(self._loaded.remarks())
         write_baseline(
             self._state.baseline,
             load=self._loaded.identity,
@@ -483,6 +490,12 @@ class Restore:
         self._status.state = "waiting" if seconds else "running"
 
     # figures
+
+    def _remark(self, remarks: Iterable[str]) -> None:
+        def change(status: Status) -> None:
+            status.extra["remarks"] = [*status.extra.get("remarks", []), *remarks]
+
+        self._status.change(change)
 
     def _loading(self, progress: LoadProgress) -> None:
         self._load = progress

@@ -57,6 +57,9 @@ _MEASURE = 4.0
 _GAIN = 1.15
 _IDLE = 0.5
 _LONGEST_NAP = 15.0
+DRIP_SECONDS = 20.0
+_DRIP_RATE = 1024.0
+_DRIP_SHARE = 0.05
 
 
 class Events(Protocol):
@@ -571,14 +574,25 @@ class Transfer:
 
     async def _receive(self, progress: Progress, segment: Segment, response: aiohttp.ClientResponse) -> None:
         generation = progress.generation
+        since, before = time.monotonic(), segment.at
         async for data in response.content.iter_chunked(_PIECE):
             piece = data[: segment.end - segment.at]
             self._write(progress, piece, segment.at)
             segment.at += len(piece)
             await self._took(progress, len(piece))
+            if time.monotonic() - since > DRIP_SECONDS:
+                if self._drips((segment.at - before) / (time.monotonic() - since)):
+                    response.close()
+                    raise RetryError("the connection was far slower than the others")
+                since, before = time.monotonic(), segment.at
             if segment.at >= segment.end or self._stopped(progress, generation):
                 response.close()
                 return
+
+    def _drips(self, rate: float) -> bool:
+        """Whether a connection is so slow that a new one should take its place."""
+        floor = _DRIP_RATE if self._cap.rate is None else 0.0
+        return rate < max(floor, _DRIP_SHARE * self._meter.rate / max(1, self._active))
 
     async def _receive_all(self, progress: Progress, response: aiohttp.ClientResponse) -> bool:
         """The server sends the whole object whatever was asked for: take it as one stream."""

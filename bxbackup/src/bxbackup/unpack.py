@@ -23,6 +23,7 @@ Room = Literal["site", "dump", "list", "ignored"]
 
 _DUMP = re.compile(rb"\Abitrix/backup/[^/]+\.sql(\.\d+)?\Z|\Amysql_dump_[^/]+\.sql\Z", re.DOTALL)
 _DUMP_FOLDERS = frozenset({b"bitrix", b"bitrix/backup"})
+_APART = (b"bitrix/backup/sites", b"bitrix/backup/clouds")
 _UPLOAD_LISTS = frozenset({b"bitrix/restore_cloud.txt", b"bitrix/restore_cloud.php"})
 _SIDE_NAMES = {
     b".htaccess": b".htaccess.restore",
@@ -198,6 +199,7 @@ class Unpacker:
     ) -> None:
         self.counts = Counts()
         self.problems: list[dict[str, Any]] = []
+        self.apart: set[bytes] = set()
         self._rooms = rooms
         self._passed_dump = passed_dump
         self._dump_seen = False
@@ -211,6 +213,13 @@ class Unpacker:
             self._folders[room] = Folders(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         self._listing = listing.open("ab")
 
+    def remarks(self) -> list[str]:
+        """What a person should know of the archive though nothing is wrong with it."""
+        found = [f"{place.decode()} holds files that need moving by hand" for place in sorted(self.apart)]
+        if self.counts.duplicates:
+            found.append(f"{self.counts.duplicates} entries occur more than once; the last one counts")
+        return found
+
     # sink
 
     def begin(self, entry: Entry) -> None:
@@ -222,6 +231,7 @@ class Unpacker:
         components = safe_path(name)
         check_kind(entry, name)
         placed = placement(b"/".join(components))
+        self.apart.update(place for place in _APART if placed.path.startswith(place + b"/"))
         if placed.room == "dump":
             self._dump_seen = self._dump_seen or not placed.path.endswith(b"_after_connect.sql")
         elif entry.kind == "file" or placed.path not in _DUMP_FOLDERS:
@@ -306,6 +316,7 @@ class Unpacker:
             "encoding": self._names.encoding,
             "counts": vars(self.counts).copy(),
             "problems": self.problems,
+            "apart": sorted(place.decode() for place in self.apart),
             "dump_seen": self._dump_seen,
             "dump_passed": self.dump_passed,
             "listing": self._listing.tell(),
@@ -331,6 +342,7 @@ class Unpacker:
         self._names.encoding = found["encoding"]
         self.counts = Counts(**found["counts"])
         self.problems = list(found["problems"])
+        self.apart = {place.encode() for place in found["apart"]}
         self._dump_seen = found["dump_seen"]
         self.dump_passed = found["dump_passed"]
         with Path(self._listing.name).open("rb") as listing:

@@ -112,6 +112,10 @@ class Unpacking:
         """What is suspect in the archive: kind, offset, length, path, text."""
         return self._unpacker.problems
 
+    def remarks(self) -> list[str]:
+        """What a person should know of the archive though nothing is wrong with it."""
+        return self._unpacker.remarks()
+
     def wrote(self, path: bytes) -> bool:
         """Whether a path below the target came with the archive."""
         return self._unpacker.wrote(path)
