@@ -492,13 +492,17 @@ def test_parts_without_marks_are_fetched_until_the_next_is_not_there(
     assert (tmp_path / "out" / "big.bin").stat().st_size == 30_000
 
 
+@pytest.fixture
+def command(fake_database: FakeDatabase, tmp_path: Path) -> list[object]:
+    """The options of a restore."""
+    return ["--to", tmp_path / "out", "--database", "d", "--state", tmp_path / "state"]
+
+
 def test_a_backup_without_a_dump_is_no_restored_portal(
-    run: Run, fake_database: FakeDatabase, tmp_path: Path
+    run: Run, command: list[object], tmp_path: Path
 ) -> None:
     archive = write(tmp_path / "in", entry("index.php", b"x"))
-    outcome = run(
-        "restore", archive, "--to", tmp_path / "out", "--database", "d", "--state", tmp_path / "state"
-    )
+    outcome = run("restore", archive, *command)
     assert outcome.code == 4
     assert "no database dump" in outcome.err
 
@@ -506,9 +510,7 @@ def test_a_backup_without_a_dump_is_no_restored_portal(
 def test_what_needs_a_hand_is_said(run: Run, command: list[object], tmp_path: Path) -> None:
     more = [entry("bitrix/backup/sites/s2/index.php", b"x"), entry("a", b"1"), entry("a", b"2")]
     archive = write(tmp_path / "in", small_site(*more))
-    outcome = run(
-        "restore", archive, "--to", tmp_path / "out", "--database", "d", "--state", tmp_path / "state"
-    )
+    outcome = run("restore", archive, *command)
     assert outcome.code == 0
     assert "bitrix/backup/sites" in outcome.out
     assert "more than once" in outcome.out
