@@ -30,7 +30,7 @@ def did(journal: Journal, step: str, outcome: str | None = "done", pass_: Pass =
     attempt = journal.begin(
         run=1,
         pass_=pass_,
-        phase=PLAN.phase_of(step).id,
+        phase=where(journal, pass_).of(step).phase.id,
         step=step,
         kind=PLAN.step(step).kind,
         release=where(journal, pass_).release,

@@ -72,11 +72,6 @@ def test_argv(tmp_path: Path, trial: bool) -> None:
     assert config.cwd == str(project)
 
 
-def test_argv_with_a_limit(tmp_path: Path) -> None:
-    argv = prepared(replace(order(tmp_path), limit="portal-1"), OPERATOR).command
-    assert argv[argv.index("--limit") + 1] == "portal-1"
-
-
 def test_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STRAY_TOKEN", "canary")
     config = prepared(order(tmp_path), OPERATOR)

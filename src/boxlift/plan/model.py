@@ -128,12 +128,6 @@ class Plan(_Strict):
                 return step
         raise KeyError(name)
 
-    def phase_of(self, name: str) -> Phase:
-        for phase, step in self.steps():
-            if step.id == name:
-                return phase
-        raise KeyError(name)
-
     def in_pass(self, pass_: Pass) -> list[Step]:
         return [step for _, step in self.steps() if pass_ in step.passes]
 

@@ -47,7 +47,6 @@ class Order:
     vault_password: Path
     variables: Mapping[str, Any] = field(default_factory=dict)
     trial: bool = False
-    limit: str | None = None
 
 
 def prepared(order: Order, base: Mapping[str, str]) -> RunnerConfig:
@@ -67,7 +66,6 @@ def prepared(order: Order, base: Mapping[str, str]) -> RunnerConfig:
         playbook=str(order.playbook),
         inventory=str(order.inventory),
         cmdline=shlex.join(options),
-        limit=order.limit,
         ident="ansible",
         fact_cache_type="memory",
     )
