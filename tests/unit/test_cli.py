@@ -135,7 +135,8 @@ def test_confirm_refuse_reopen(project: Project) -> None:
 
 
 def test_confirming_the_final_pass_chooses_it(project: Project) -> None:
-    call("confirm", "request-backup", "--by", "Anna", "--pass", "final")
+    output = call("confirm", "request-backup", "--by", "Anna", "--pass", "final")
+    assert f"next: put the backup's link into {project.root}/backup/final.txt, chmod 600" in output
     assert data("status", "status")["pass"] == Pass.FINAL
 
 

@@ -11,7 +11,9 @@ from boxlift.cli.output import console
 from boxlift.errors import UsageError
 from boxlift.plan import Plan
 from boxlift.plan.load import nearest
+from boxlift.plan.state import BACKUP_STEP
 from boxlift.plan.verdict import Word, speak
+from boxlift.project.backup import paths
 
 
 @app.command()
@@ -42,7 +44,11 @@ def confirm(
         )
         if pass_ is not None:
             journal.choose(pass_)
-    console().print(f"✓ {text}", markup=False, soft_wrap=True)
+    out = console()
+    out.print(f"✓ {text}", markup=False, soft_wrap=True)
+    source, _ = paths(project.root, chosen)
+    if step == BACKUP_STEP and word is Word.CONFIRM and not source.exists():
+        out.print(f"  next: put the backup's link into {source}, chmod 600", markup=False, soft_wrap=True)
 
 
 def _known(plan: Plan, step: str) -> None:

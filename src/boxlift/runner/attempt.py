@@ -55,6 +55,8 @@ class Attempts:
             1 for old in self._journal.attempts() if old.step == work.step and old.pass_ == work.pass_
         )
         self._display.begin(work.step, work.title, number, work.estimate)
+        if work.changes and not work.trial:
+            self._display.line(f"  changes {work.changes}")
         began = time.monotonic()
         session = Session(
             self._project,

@@ -222,6 +222,7 @@ def _work(project: Project, where: Position, item: StepState, source: Backup | N
         trial=trial,
         preflight=PREFLIGHT_SUITE in step.suites and step.kind is Kind.SUITE,
         estimate=item.estimate,
+        changes=step.changes,
     )
 
 

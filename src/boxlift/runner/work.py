@@ -13,7 +13,7 @@ class Work:
 
     `step` is the plan's id, or the command's name where it is no step. `preflight`: the suites say whether
     work may start, so their failure is exit code 3 and not 7. `trial`: check mode, suites are left out.
-    `resume`: the exact command that goes on after a failure.
+    `resume`: the exact command that goes on after a failure. `changes`: what it changes, in words.
     """
 
     step: str
@@ -30,3 +30,4 @@ class Work:
     trial: bool = False
     preflight: bool = False
     estimate: float | None = None
+    changes: str = ""
