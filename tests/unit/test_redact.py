@@ -81,6 +81,11 @@ def encrypt_scalar(text: str, source: VaultSource) -> str:
     return "".join(f"  {line}\n" for line in lines)
 
 
+def test_an_absent_inventory_is_told(tmp_path: Path, source: VaultSource) -> None:
+    with pytest.raises(UsageError, match="there is no inventory"):
+        list(inventory_secrets(tmp_path / "absent", source))
+
+
 def test_a_vault_with_another_password_is_told(tmp_path: Path, source: VaultSource) -> None:
     inventory = tmp_path / "inventory"
     inventory.mkdir()

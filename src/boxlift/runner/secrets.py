@@ -18,6 +18,8 @@ _SECRET_NAME = re.compile(r"(password|passwd|secret|token|_key|credential)", re.
 
 def inventory_secrets(inventory: Path, source: VaultSource) -> Iterator[str]:
     """The vault password, every value kept in a vault, and plain values whose names say secret."""
+    if not inventory.exists():
+        raise UsageError(f"there is no inventory {inventory}", cure="name it in boxlift.yml: inventory: PATH")
     password = source.read()
     yield password.decode("utf-8", "replace")
     vault = VaultLib([("default", VaultSecret(password))])
