@@ -221,8 +221,9 @@ def _default_password_file(root: Path, name: str) -> Path:
 def _answer(inventory: Path, name: str, answers: Answers) -> None:
     """Put the answers into the inventory's files, keeping their comments."""
     project_file = inventory / "group_vars" / "all" / "project.yml"
+    portal_id = f"{name}-{word(8).lower()}"
     values = {
-        "portal_id": f"{name}-{word(8).lower()}",
+        "portal_id": portal_id,
         "portal_domain": answers.portal_domain,
         "telephony_domain": answers.telephony_domain,
         "portal_timezone": answers.timezone,
@@ -231,9 +232,11 @@ def _answer(inventory: Path, name: str, answers: Answers) -> None:
         with _edit(project_file) as data:
             data.update({key: value for key, value in values.items() if value is not None})
     staging_file = inventory / "group_vars" / "preproduction" / "environment.yml"
-    if answers.staging_domain and staging_file.exists():
+    if staging_file.exists():
         with _edit(staging_file) as data:
-            data["portal_domain"] = answers.staging_domain
+            data["portal_id"] = f"{portal_id}-staging"
+            if answers.staging_domain:
+                data["portal_domain"] = answers.staging_domain
     if answers.addresses:
         with _edit(inventory / "hosts.yml") as data:
             hosts = {
