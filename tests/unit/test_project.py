@@ -79,7 +79,11 @@ def test_answers_stand_in_the_inventory_and_remarks_stay(project: Project) -> No
     assert re.fullmatch(r"acme-[a-z0-9]{8}", values["portal_id"])
     assert "# Name under which users reach the portal." in text
     staging = yaml.safe_load((project.inventory / "group_vars/preproduction/environment.yml").read_text())
-    assert staging == {"portal_environment": "preproduction", "portal_domain": "staging.acme.ru"}
+    assert staging == {
+        "portal_environment": "preproduction",
+        "portal_id": f"{values['portal_id']}-staging",
+        "portal_domain": "staging.acme.ru",
+    }
 
 
 def test_the_example_has_no_time_zone() -> None:
