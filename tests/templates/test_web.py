@@ -181,6 +181,13 @@ def test_no_push_server_no_push(lab: Renderer) -> None:
     assert "8895" not in text
 
 
+def test_ipv6_where_the_host_has_it(lab: Renderer) -> None:
+    text = site(lab, web_ipv6=True)
+    assert "  listen [::]:443 ssl http2 default_server;\n" in text
+    assert text.count("listen [::]:") == 4
+    assert "[::]" not in site(lab)
+
+
 def test_real_addresses_behind_a_proxy(lab: Renderer) -> None:
     block = server(site(lab, web_trusted_proxies=["192.0.2.80"]), "443")
     assert "set_real_ip_from 192.0.2.80;" in block
