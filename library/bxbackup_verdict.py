@@ -57,7 +57,8 @@ def message(status: dict[str, Any], code: int, unit: str, release: str, log: lis
         meaning = "bxbackup ended without a result"
     error = status.get("error")
     if isinstance(error, dict):
-        detail = "; ".join(str(value) for value in error.values() if value)
+        advice = f"→ {error['advice']}" if error.get("advice") else ""
+        detail = "\n".join(str(line) for line in (error.get("what"), error.get("cause"), advice) if line)
     else:
         detail = str(error or "\n".join(log))
     parts = status.get("parts") or {}

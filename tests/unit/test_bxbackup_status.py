@@ -37,7 +37,7 @@ def test_verdict(
     ("code", "error", "start", "boxlift_exit"),
     [
         (3, "part x.tar.gz.7, offset 12: CRC differs", "restore into final-1: the backup is damaged", 4),
-        (6, {"what": "database is not empty"}, "refused: ", 6),
+        (6, {"what": "database is not empty", "advice": "name another"}, "refused: ", 6),
         (9, None, "restore into final-1: bxbackup ended with 9", 4),
         (1, None, "restore into final-1: bxbackup failed", 1),
     ],
