@@ -35,6 +35,7 @@ options:
     default: installed
   host: {description: Name that the portal is asked for., type: str, default: localhost}
   answers: {description: "Fields of the wizard, C(__wiz_) left out.", type: dict, default: {}}
+  secret_answers: {description: Fields whose values are secrets., type: dict, default: {}}
   timeout: {description: Seconds that one request may take., type: int, default: 900}
 author: The boxlift authors
 """
@@ -150,7 +151,8 @@ def main() -> None:
             **PHP_ARGUMENTS,
             "state": {"type": "str", "choices": ["installed", "read"], "default": "installed"},
             "host": {"type": "str", "default": "localhost"},
-            "answers": {"type": "dict", "default": {}, "no_log": True},
+            "answers": {"type": "dict", "default": {}},
+            "secret_answers": {"type": "dict", "default": {}, "no_log": True},
             "timeout": {"type": "int", "default": 900},
         },
         supports_check_mode=True,
@@ -164,7 +166,8 @@ def main() -> None:
             if installed or given["state"] == "read" or module.check_mode:
                 changed = not installed and given["state"] == "installed"
                 module.exit_json(changed=changed, installed=installed, steps=[])
-            answers = {f"__wiz_{name}": str(value) for name, value in given["answers"].items()}
+            told = {**given["answers"], **given["secret_answers"]}
+            answers = {f"__wiz_{name}": str(value) for name, value in told.items()}
             steps = install(client.send, answers)
             installed = not is_installer(parse(client.send("/", None)))
     except WizardError as error:
