@@ -1,0 +1,133 @@
+"""A host is brought up from whatever state it is found in, and Podman is asked for no more than that."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from boxlift.lab import command
+from boxlift.lab.engine import Engine
+from boxlift.lab.errors import LabError
+from boxlift.lab.host import HOSTS
+from boxlift.lab.hosts import Hosts
+from boxlift.lab.image import Images
+from boxlift.lab.place import Lab
+
+SUBNET = ipaddress.IPv4Network("10.213.7.0/24")
+PORTAL = HOSTS[0]
+CLOUD = HOSTS[3]
+
+
+class Podman:
+    """Stands for Podman: answers by its first word, notes what it is told to do."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, ...]] = []
+        self.answers = {"inspect": ""}
+
+    def __call__(self, *arguments: str, **__: object) -> str:
+        self.calls.append(arguments)
+        return self.answers.get(arguments[0], "")
+
+    @property
+    def verbs(self) -> list[str]:
+        return [call[0] for call in self.calls if call[0] != "inspect"]
+
+
+@pytest.fixture
+def podman(monkeypatch: pytest.MonkeyPatch) -> Podman:
+    stand_in = Podman()
+    monkeypatch.setattr(Engine, "podman", stand_in)
+    monkeypatch.setattr(Images, "reference", lambda _, name: f"localhost/boxlift-lab/{name}:1")
+    return stand_in
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, said: list[str]) -> Hosts:
+    return Hosts(Lab("boxlift-test", tmp_path, tmp_path / ".lab"), said.append)
+
+
+def test_a_new_host_has_an_address_names_and_label(podman: Podman, hosts: Hosts) -> None:
+    hosts._start(PORTAL, SUBNET, "absent")
+    (call,) = podman.calls
+    text = " ".join(call)
+    assert call[:2] == ("run", "--detach")
+    assert "--label boxlift.lab=boxlift-test" in text
+    assert "--name boxlift-test-portal-1 --hostname portal-1" in text
+    assert "boxlift-test:ip=10.213.7.11,alias=portal-1,alias=portal.acme.example" in text
+    assert "--pull=never" in call
+    assert call[-2:] == ("localhost/boxlift-lab/debian12:1", "/sbin/init")
+
+
+def test_only_the_outside_sees_the_served_folder(podman: Podman, hosts: Hosts) -> None:
+    hosts._start(CLOUD, SUBNET, "absent")
+    hosts._start(PORTAL, SUBNET, "absent")
+    cloud, portal = (" ".join(call) for call in podman.calls)
+    assert ":/srv/cloud:ro" in cloud
+    assert ":/srv/cloud" not in portal
+
+
+@pytest.mark.parametrize(
+    ("state", "verbs"),
+    [
+        ("running", []),
+        ("exited", ["stop", "start"]),
+        ("created", ["stop", "start"]),
+        ("stopping", ["stop", "start"]),
+        ("paused", ["unpause"]),
+    ],
+)
+def test_an_existing_host_is_started_and_never_made_anew(
+    podman: Podman, hosts: Hosts, state: str, verbs: list[str]
+) -> None:
+    hosts._start(PORTAL, SUBNET, state)
+    assert podman.verbs == verbs
+
+
+def test_a_host_made_in_an_older_way_is_told(podman: Podman, hosts: Hosts, said: list[str]) -> None:
+    podman.answers["inspect"] = "another\n"
+    hosts._start(PORTAL, SUBNET, "running")
+    assert said == ["portal-1 was made in an older way; `boxlift lab down` and up again renews it"]
+
+
+def test_containers_of_this_lab_are_told_by_host(podman: Podman, hosts: Hosts) -> None:
+    podman.answers["ps"] = json.dumps(
+        [{"Names": ["boxlift-test-portal-1"], "State": "exited", "Image": "localhost/x:1"}]
+    )
+    found = hosts.engine.containers()
+    assert found["portal-1"].state == "exited"
+    assert podman.calls[0][2:4] == ("--filter", "label=boxlift.lab=boxlift-test")
+
+
+def test_unknown_hosts_are_refused(hosts: Hosts) -> None:
+    with pytest.raises(LabError, match="no such host in the lab: portal-9; there are portal-1") as caught:
+        hosts.up(["portal-9"])
+    assert caught.value.code == 2
+
+
+def test_a_failing_command_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    done = subprocess.CompletedProcess(["podman"], 125, "", "WARN noise\nError: no such image x\n")
+    assert command.reason(done) == "Error: no such image x"
+    with pytest.raises(LabError, match="nothing-here is not installed"):
+        command.run(["nothing-here"])
+    with pytest.raises(LabError, match="gave no answer within 0 s"):
+        command.run(["sleep", "5"], timeout=0.1)
+    monkeypatch.setattr(command, "become_root", lambda: ("sudo",))
+    seen: list[list[str]] = []
+
+    def fake(words: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        seen.append(words)
+        return subprocess.CompletedProcess(words, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", fake)
+    command.run(["podman", "ps"], root=True, variables={"CONTAINERS_CONF": "/x"})
+    assert seen == [["sudo", "env", "CONTAINERS_CONF=/x", "podman", "ps"]]
