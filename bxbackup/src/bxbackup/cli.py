@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from bxbackup import commands
+from bxbackup.durable import write_failure
 from bxbackup.errors import BackupError, RefusedError
 from bxbackup.report import print_failure
 from bxbackup.source import shown
@@ -77,6 +79,21 @@ StateFolder = Annotated[
     ),
 ]
 DEFAULT_STATE = Path("bxbackup-state")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(version("bxbackup"))
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Reads, verifies and restores backups of Bitrix24 and 1C-Bitrix."""
 
 
 @app.command()
@@ -223,6 +240,10 @@ def main() -> None:
     except BackupError as error:
         print_failure(doing, error, None if isinstance(error, RefusedError) else _again())
         code = error.exit_code
+    except OSError as error:
+        failure = write_failure(Path(), error)
+        print_failure(doing, failure, _again())
+        code = failure.exit_code
     except Exception:
         logging.getLogger("bxbackup").exception("a fault of bxbackup; nothing that was done is lost")
         code = 1

@@ -16,19 +16,23 @@ from bxbackup.errors import AbsentError, RefusedError
 
 
 def write_atomic(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Replace `path` by `data`, so that after any crash it holds either the old or the new bytes."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
-    try:
-        os.fchmod(descriptor, mode)
-        view = memoryview(data)
-        while view:
-            view = view[os.write(descriptor, view) :]
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    temporary.rename(path)
-    sync_folder(path.parent)
+    """Replace `path` by `data`, so that after any crash it holds either the old or the new bytes.
+
+    :raises AbsentError: the disk is full; the old bytes stand.
+    """
+    with room_for(path.parent):
+        temporary = path.with_name(path.name + ".new")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+        try:
+            os.fchmod(descriptor, mode)
+            view = memoryview(data)
+            while view:
+                view = view[os.write(descriptor, view) :]
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        temporary.rename(path)
+        sync_folder(path.parent)
 
 
 def write_json(path: Path, value: object, mode: int = 0o600) -> None:
@@ -92,13 +96,14 @@ def room_for(path: Path) -> Iterator[None]:
 
 
 def write_failure(path: Path, error: OSError) -> AbsentError:
-    """The error for a write below `path` that the system refused."""
+    """The error for something on a file below `path` that the system refused."""
     if no_room(error):
         return disk_full(path)
+    place = error.filename if isinstance(error.filename, str) else path
     return AbsentError(
-        f"cannot write to {path}",
+        f"cannot work with {place}",
         cause=error.strerror,
-        advice="look at the disk, then start the same command again",
+        advice="look at its owner, its mode and the disk, then start the same command again",
     )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bxbackup.baseline import write_baseline
 from bxbackup.cipher import Decryption
-from bxbackup.durable import disk_full
+from bxbackup.durable import disk_full, write_failure
 from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
 from bxbackup.load import LoadProgress, LoadResult, check_target, load_dump
 from bxbackup.pace import Cap, Window
@@ -255,16 +255,22 @@ class Restore:
         try:
             room()
         except BackupError as error:
-            with self._lock:
-                if error not in self._errors:
-                    self._errors.append(error)
-            self._status.failed(error)
-            if isinstance(error, (RefusedError, PasswordError)):
-                self._abandon(error)
+            self._note(error)
+        except OSError as error:
+            self._note(write_failure(self._state.folder, error))
+            logging.getLogger("bxbackup").debug("in the %s", room.__name__.strip("_"), exc_info=True)
         except Exception as error:
             logging.getLogger("bxbackup").exception("a fault of bxbackup in the %s", room.__name__.strip("_"))
             self._crash = self._crash or error
             self._abandon(AbsentError("stopped by a fault elsewhere"))
+
+    def _note(self, error: BackupError) -> None:
+        with self._lock:
+            if error not in self._errors:
+                self._errors.append(error)
+        self._status.failed(error)
+        if isinstance(error, (RefusedError, PasswordError)):
+            self._abandon(error)
 
     def _abandon(self, error: BackupError) -> None:
         self._abandoned.set()
@@ -295,6 +301,8 @@ class Restore:
         except BackupError as error:
             self._shelf.stop(error)
             raise
+        finally:
+            self._shelf.stop(AbsentError("the transfer has ended"))
 
     def _take_local(self, parts: list[Part]) -> None:
         """Parts that lie on this machine are read where they are."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from bxbackup.durable import no_room
 from bxbackup.errors import BackupError
 from bxbackup.state import now
 
@@ -93,8 +94,15 @@ class Status:
             }
 
     def write(self, path: Path) -> None:
-        """Replace the file, so that a reader sees the old or the new one, never half of one."""
+        """Replace the file, so that a reader sees the old or the new one, never half of one.
+
+        On a full disk the old one stays: the work itself finds that out, and tells it.
+        """
         temporary = path.with_name(path.name + ".new")
-        temporary.write_text(json.dumps(self.as_json(), ensure_ascii=False, indent=1) + "\n")
-        temporary.chmod(_MODE)
-        temporary.rename(path)
+        try:
+            temporary.write_text(json.dumps(self.as_json(), ensure_ascii=False, indent=1) + "\n")
+            temporary.chmod(_MODE)
+            temporary.rename(path)
+        except OSError as error:
+            if not no_room(error):
+                raise

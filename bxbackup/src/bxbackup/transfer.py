@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
@@ -246,6 +247,7 @@ class Transfer:
         self._remote = Remote(silence or SILENCE)
         self._work = asyncio.Event()
         self._stop_asked = False
+        self._settling = threading.Lock()
         self._meter = Meter()
         self._active = 0
         self._group: asyncio.TaskGroup | None = None
@@ -428,10 +430,11 @@ class Transfer:
             await asyncio.to_thread(self._settle, progress, progress.as_json())
 
     def _settle(self, progress: Progress, snapshot: dict[str, Any]) -> None:
-        with room_for(self._folder):
+        # A cancelled wait for this leaves its thread running: two must not write one note.
+        with self._settling, room_for(self._folder):
             if progress.descriptor is not None:
                 os.fdatasync(progress.descriptor)
-            write_json(self._notes(progress), snapshot)
+                write_json(self._notes(progress), snapshot)
 
     def _save_all(self) -> None:
         for progress in self._parts:
@@ -439,8 +442,9 @@ class Transfer:
                 if not progress.ready:
                     with contextlib.suppress(AbsentError):
                         self._settle(progress, progress.as_json())
-                os.close(progress.descriptor)
-                progress.descriptor = None
+                with self._settling:
+                    os.close(progress.descriptor)
+                    progress.descriptor = None
 
     def _open(self, progress: Progress) -> int:
         if progress.descriptor is None:
@@ -724,7 +728,7 @@ class Transfer:
             self._work.set()
 
     def _finish(self, progress: Progress) -> None:
-        with room_for(self._folder):
+        with self._settling, room_for(self._folder):
             self._partial(progress).rename(self._final(progress))
             sync_folder(self._folder)
             write_json(self._notes(progress), progress.as_json())
