@@ -41,17 +41,32 @@ RETURN = r"""
 changed_options: {description: "Options that changed, as module/name.", returned: always, type: list}
 """
 
-# getRealValue tells an option's own row from its module's default; only a row can be deleted.
+# getRealValue tells an option's own row from its module's default; only a row can be deleted. It reads a cache:
+# where that differs from the table, somebody wrote past the API, and nothing is decided before it is empty.
 SCRIPT = r"""
-$result = [];
+$connection = \Bitrix\Main\Application::getConnection();
+$rows = [];
+foreach (array_unique(array_column($input['options'], 'module')) as $module) {
+    if (!preg_match('/^[a-z0-9_.]+$/i', $module)) {
+        throw new \RuntimeException("$module is no name of a module");
+    }
+    $found = $connection->query("SELECT NAME, VALUE FROM b_option WHERE MODULE_ID = '$module'");
+    while ($row = $found->fetch()) {
+        $rows[$module][$row['NAME']] = $row['VALUE'];
+    }
+}
+$result = ['changed' => [], 'stale' => false];
 foreach ($input['options'] as $option) {
     [$module, $name, $value] = [$option['module'], $option['name'], $option['value']];
-    $row = \Bitrix\Main\Config\Option::getRealValue($module, $name);
-    if ($value === null ? $row === null : $row === $value) {
+    $row = $rows[$module][$name] ?? null;
+    if (\Bitrix\Main\Config\Option::getRealValue($module, $name) !== $row) {
+        $result['stale'] = true;
+    }
+    if ($value === $row) {
         continue;
     }
-    $result[] = $module . '/' . $name;
-    if ($input['dry']) {
+    $result['changed'][] = $module . '/' . $name;
+    if ($input['dry'] || $result['stale']) {
         continue;
     }
     if ($value === null) {
@@ -59,6 +74,9 @@ foreach ($input['options'] as $option) {
     } else {
         \Bitrix\Main\Config\Option::set($module, $name, $value);
     }
+}
+if ($result['stale'] && !$input['dry']) {
+    \Bitrix\Main\Application::getInstance()->getManagedCache()->cleanAll();
 }
 """
 
@@ -79,10 +97,13 @@ def main() -> None:
     )
     payload = {"options": module.params["options"], "dry": module.check_mode}
     try:
-        changed = run_php(module, SCRIPT, payload)
+        answer = run_php(module, SCRIPT, payload)
+        changed = list(answer["changed"])
+        if answer["stale"] and not module.check_mode:
+            changed += run_php(module, SCRIPT, payload)["changed"]
     except PhpError as error:
         module.fail_json(msg=f"options of the portal in {module.params['root']}: {error}")
-    module.exit_json(changed=bool(changed), changed_options=changed)
+    module.exit_json(changed=bool(changed), changed_options=sorted(set(changed)))
 
 
 if __name__ == "__main__":
