@@ -16,7 +16,6 @@ from rich.table import Table
 from boxlift.errors import ExitCode
 from boxlift.figures import duration, size
 from boxlift.lab import archive as archives
-from boxlift.lab import inventory
 from boxlift.lab.access import replace
 from boxlift.lab.archive import Archive
 from boxlift.lab.hosts import Hosts, LabStatus, Say
@@ -82,24 +81,23 @@ class Demo:
         mark = self._lab.folder / "demo.json"
         known = json.loads(mark.read_text(encoding="utf-8")) if mark.exists() else {}
         begun = (self._lab.project / ".boxlift" / "journal.db").exists()
-        if known and known["backup"] != archive.digest and begun:
-            self._say("the lab holds another backup: its hosts are made anew")
+        why = ""
+        if known and begun and known["backup"] != archive.digest:
+            why = "the lab holds another backup"
+        elif known and begun and known["hosts"] != self._hosts.identities():
+            why = "some of the lab's hosts are new"
+        if why:
+            # Secrets, markers and journal of a move hold for all of its hosts or for none.
+            self._say(f"{why}: the move begins again on new hosts")
             self._hosts.down()
-            self._forget()
-            status = self._timing("hosts made anew", self._hosts.up)
-        elif known and known["hosts"] != self._hosts.identities() and begun:
-            self._say("the lab's hosts are new: the move begins again")
-            self._forget()
-            inventory.write(self._lab, {host.name: host.address for host in status.hosts})
+            shutil.rmtree(self._lab.project)
+            status = self._timing("new hosts", self._hosts.up)
         told = {"backup": archive.digest, "hosts": self._hosts.identities()}
         replace(mark, json.dumps(told), 0o644)
         variables = self._lab.project / "inventory" / "group_vars" / "all" / _VARIABLES
         manifest = json.dumps(str(archive.manifest)) if archive.manifest else '""'
         replace(variables, f"acceptance_manifest: {manifest}\n", 0o644)
         return status
-
-    def _forget(self) -> None:
-        shutil.rmtree(self._lab.project)
 
     def _timing(self, title: str, act: Callable[[], _Result]) -> _Result:
         began = time.monotonic()

@@ -62,7 +62,7 @@ def check_programs() -> None:
         sudo = "" if os.geteuid() == 0 else "sudo "
         raise LabError(
             f"the lab needs {', '.join(lacking)}: run `{sudo}apt-get install --yes "
-            f"--no-install-recommends {' '.join(lacking)}` (or `make setup`)"
+            f"--no-install-recommends {' '.join(lacking)}` (or `make lab-packages`)"
         )
 
 
