@@ -108,9 +108,16 @@ def test_progress_of_a_restore_is_read_from_its_status(kind: str) -> None:
 
 def test_a_status_that_is_half_written_is_survived() -> None:
     reader = Reader()
-    broken = {"bxbackup_status": {"state": None, "bytes": "?", "parts": {"total": "x"}, "repairs": ["r"]}}
+    broken = {
+        "bxbackup_status": {"state": "running", "bytes": "?", "parts": {"total": "x"}, "repairs": ["r"]}
+    }
     (restore,) = [told for told in reader.read(event("runner_retry", broken)) if isinstance(told, Restore)]
     assert restore.segment.bytes is None
+
+
+def test_a_restore_that_has_not_begun_is_no_progress() -> None:
+    told = Reader().read(event("runner_retry", {"bxbackup_status": {}}))
+    assert not told
 
 
 def failed(*events: Mapping[str, Any], code: int = 2) -> Failure:

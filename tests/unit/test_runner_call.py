@@ -178,6 +178,7 @@ def test_argv_of_a_suite(tmp_path: Path) -> None:
         "-c",
         f"{acceptance}/pytest.ini",
         f"--rootdir={acceptance}",
+        "-vv",
         "-p",
         "boxlift.runner.tally",
         "--ansible-inventory=/p/inventory",

@@ -114,7 +114,7 @@ class Reader:
     def _restore(self, event: Mapping[str, Any], data: Mapping[str, Any]) -> list[Told]:
         """bxbackup's status.json, where a result carries it as `bxbackup_status`."""
         status = (data.get("res") or {}).get("bxbackup_status")
-        if not isinstance(status, Mapping):
+        if not isinstance(status, Mapping) or not status.get("state"):
             return []
         moved, parts, tables = (_mapping(status.get(name)) for name in ("bytes", "parts", "tables"))
         segment = Segment(

@@ -61,6 +61,7 @@ def command(order: SuiteOrder) -> list[str]:
         "-c",
         str(folder / "pytest.ini"),
         f"--rootdir={folder}",
+        "-vv",
         "-p",
         "boxlift.runner.tally",
         f"--ansible-inventory={order.inventory}",
