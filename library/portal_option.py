@@ -41,8 +41,8 @@ RETURN = r"""
 changed_options: {description: "Options that changed, as module/name.", returned: always, type: list}
 """
 
-# getRealValue tells an option's own row from its module's default; only a row can be deleted. It reads a cache:
-# where that differs from the table, somebody wrote past the API, and nothing is decided before it is empty.
+# getRealValue tells an option's own row from its module's default; only a row can be deleted. It has a cache:
+# where that differs from the table, somebody wrote past the API, and nothing is decided until it is empty.
 SCRIPT = r"""
 $connection = \Bitrix\Main\Application::getConnection();
 $rows = [];
