@@ -11,13 +11,13 @@ from boxlift.verify.release import Release
 ACTIVE_ROWS = {
     "b_event": "SUCCESS_EXEC = 'N'",
     "b_mail_mailbox": "ACTIVE = 'Y'",
-    "b_rest_event": "1 = 1",
+    "b_rest_event": "EVENT_HANDLER <> ''",
     "b_voximplant_sip": "1 = 1",
     "b_imconnectors_status": "ACTIVE = 'Y'",
     "b_imopenlines_config": "ACTIVE = 'Y'",
     "b_sale_pay_system_action": "ACTIVE = 'Y'",
     "b_sale_cashbox": "ACTIVE = 'Y'",
-    "b_messageservice_message": "STATUS_ID IN (0, 1)",
+    "b_messageservice_message": "SUCCESS_EXEC = 'N'",
 }
 
 
