@@ -77,7 +77,7 @@ def for_suite(suite: str) -> Sources:
     lines = debian_sources(listing, machine, suite)
     if not lines:
         raise LabError(
-            "this machine lists no package source of Debian's own: add deb.debian.org to "
+            "this machine lists no package source of Debian's own: add a Debian mirror to "
             "/etc/apt/sources.list and run `apt-get update`"
         )
     return Sources(lines, apt_options(run(["apt-config", "dump"]), dict(os.environ)))

@@ -17,7 +17,7 @@ from boxlift.lab.lock import locked
 from boxlift.lab.place import Lab
 from boxlift.lab.prerequisite import missing_packages
 
-ROW = "{}|http://deb.debian.org/{}/|{}|{}|main"
+ROW = "{}|http://mirror.example/{}/|{}|{}|main"
 
 
 @pytest.fixture
@@ -37,16 +37,16 @@ def test_only_debians_own_archive_is_used() -> None:
         ]
     )
     assert sources.debian_sources(listing, "bookworm", "bullseye") == (
-        "deb http://deb.debian.org/debian/ bullseye main",
-        "deb http://deb.debian.org/debian/ bullseye-updates main",
-        "deb http://deb.debian.org/debian-security/ bullseye-security main",
+        "deb http://mirror.example/debian/ bullseye main",
+        "deb http://mirror.example/debian/ bullseye-updates main",
+        "deb http://mirror.example/debian-security/ bullseye-security main",
     )
 
 
 def test_a_source_named_stable_counts_by_its_codename() -> None:
     listing = ROW.format("Debian", "debian", "stable", "trixie")
     assert sources.debian_sources(listing, "trixie", "bookworm") == (
-        "deb http://deb.debian.org/debian/ bookworm main",
+        "deb http://mirror.example/debian/ bookworm main",
     )
 
 
