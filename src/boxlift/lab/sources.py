@@ -12,7 +12,8 @@ from pathlib import Path
 from boxlift.lab.command import attempt, run
 from boxlift.lab.errors import LabError
 
-ARCHIVE = "http://archive.debian.org/debian/"
+_ARCHIVE = "BOXLIFT_LAB_ARCHIVE"
+"""Variable that names a mirror of old Debian releases."""
 _FIELDS = "$(ORIGIN)|$(REPO_URI)|$(RELEASE)|$(CODENAME)|$(COMPONENT)"
 _KEPT = re.compile(
     r'(?P<option>Acquire::(?:https?::|Check-Valid-Until|Check-Date|Retries|Force)[^ ]* "[^"]+");'
@@ -84,7 +85,7 @@ def for_suite(suite: str) -> Sources:
 
 
 def reachable(lines: tuple[str, ...], suite: str) -> tuple[str, ...]:
-    """`lines` as they are, or Debian's archive of old releases where the mirror no longer has `suite`."""
+    """`lines` as they are, or the mirror of old releases that the operator names where `suite` is gone."""
     uri = next((line.split()[1] for line in lines if line.split()[2] == suite), lines[0].split()[1])
     address = f"{uri.rstrip('/')}/dists/{suite}/InRelease"
     with tempfile.TemporaryDirectory() as folder:
@@ -93,7 +94,13 @@ def reachable(lines: tuple[str, ...], suite: str) -> tuple[str, ...]:
         return lines
     said = done.stdout + done.stderr
     if " 404 " in said:
-        return (f"deb {ARCHIVE} {suite} main",)
+        archive = os.environ.get(_ARCHIVE)
+        if archive is None:
+            raise LabError(
+                f"this machine's mirror carries {suite} no longer ({address}): name a mirror of old Debian "
+                f"releases, {_ARCHIVE}=URL, and run the same command again"
+            )
+        return (f"deb {archive} {suite} main",)
     reason = next((line.strip() for line in said.splitlines() if line.startswith("E:")), "no reason given")
     raise LabError(
         f"Debian's package archive cannot be reached ({address}): {reason.removeprefix('E: ')}; "
