@@ -31,7 +31,10 @@ app = typer.Typer(
 )
 
 Archive = Annotated[
-    Path, typer.Argument(help="Path of the first volume, or of the folder that holds the volumes.")
+    Path,
+    typer.Argument(
+        metavar="ARCHIVE", help="Path of the first volume, or of the folder that holds the volumes."
+    ),
 ]
 PasswordFile = Annotated[
     Path | None,
@@ -131,8 +134,9 @@ def restore(
     source: Annotated[
         str,
         typer.Argument(
+            metavar="SOURCE",
             help="Path or URL of the first volume, or @FILE with one URL a line. A presigned URL is a "
-            "secret: keep it in a file of mode 0600."
+            "secret: keep it in a file of mode 0600.",
         ),
     ],
     *,

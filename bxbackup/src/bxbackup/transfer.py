@@ -46,10 +46,10 @@ from bxbackup.volume import read_marks
 
 HEAD = 1 << 16
 _PIECE = 1 << 17
-_SAVE_EVERY = 2 << 20
+SAVE_EVERY = 2 << 20
 _SAVE_SECONDS = 3.0
 _SEGMENT_SECONDS = 8.0
-_SMALLEST, _LARGEST = 1 << 20, 32 << 20
+SMALLEST_SEGMENT, LARGEST_SEGMENT = 1 << 20, 32 << 20
 _FETCHES = 3
 _CHANGES = 3
 MOST_CONNECTIONS = 16
@@ -378,7 +378,9 @@ class Transfer:
         return head
 
     def _adopt(self, progress: Progress, found: Object) -> None:
-        if progress.done and (progress.size, progress.etag) != (found.size, found.etag):
+        other = (progress.size, progress.etag) != (found.size, found.etag)
+        if other and progress.done and not progress.planned:
+            # Fetched by an earlier run; what changes during this one is for `_changed` to judge.
             progress.forget()
             self._events.repaired(
                 "is another object at the source than before; fetched anew", progress.part.name
@@ -472,7 +474,7 @@ class Transfer:
             progress.todo.append(Segment(0, progress.size or 0))
             return
         rate = self._meter.rate / max(1, self._active)
-        length = int(min(_LARGEST, max(_SMALLEST, rate * _SEGMENT_SECONDS)))
+        length = int(max(SMALLEST_SEGMENT, min(LARGEST_SEGMENT, rate * _SEGMENT_SECONDS)))
         for start, end in gaps(progress.done, progress.size):
             for at in range(start, end, length):
                 progress.todo.append(Segment(at, min(at + length, end)))
@@ -511,8 +513,7 @@ class Transfer:
     def _check_idle(self) -> None:
         """Parts of which an earlier run had fetched the last byte, but that were not checked."""
         for progress in self._parts:
-            if progress.planned:
-                self._check_if_complete(progress)
+            self._check_if_complete(progress)
 
     async def _segment(self, progress: Progress, segment: Segment) -> None:
         """Fetch one piece, however often it takes.
@@ -526,14 +527,14 @@ class Transfer:
             before = self._meter.total
             why, after = "the answer ended early", None
             try:
-                if await self._request(progress, segment):
+                if await self._request(progress, segment, generation):
                     return
             except RetryError as error:
                 why, after = str(error), error.after
             except ChangedError:
-                if progress.generation == generation:
-                    await self._changed(progress)
-                return
+                if progress.generation != generation or await self._changed(progress):
+                    return
+                why = "the server's answer did not fit the object"
             except DeniedError as error:
                 refusals += 1
                 if refusals > 1:
@@ -547,11 +548,13 @@ class Transfer:
                 raise self._unreachable(progress.part, why)
             await asyncio.sleep(after if after is not None else pause(failures))
 
-    async def _request(self, progress: Progress, segment: Segment) -> bool:
+    async def _request(self, progress: Progress, segment: Segment, generation: int) -> bool:
         """One request for the rest of a piece. Returns whether the piece is complete."""
         url = progress.part.url or ""
         wanted = segment.end if progress.size is not None else None
         async with self._remote.request(url, segment.at, wanted, progress.etag) as response:
+            if progress.generation != generation:
+                return False
             if response.status == UNSATISFIABLE:
                 raise ChangedError
             if response.status == PARTIAL:
@@ -560,7 +563,7 @@ class Transfer:
                     raise RetryError("the server answered with another range than the one asked for")
                 if span[2] != progress.size or self._other_etag(progress, response):
                     raise ChangedError
-                await self._receive(progress, segment, response)
+                await self._receive(progress, segment, response, generation)
                 return segment.at >= segment.end
             if response.status == OK:
                 if self._other_etag(progress, response) or response.content_length not in (
@@ -568,7 +571,7 @@ class Transfer:
                     progress.size,
                 ):
                     raise ChangedError
-                return await self._receive_all(progress, response)
+                return await self._receive_all(progress, response, generation)
         return False
 
     @staticmethod
@@ -576,8 +579,9 @@ class Transfer:
         etag = strong_etag(response.headers)
         return etag is not None and progress.etag is not None and etag != progress.etag
 
-    async def _receive(self, progress: Progress, segment: Segment, response: aiohttp.ClientResponse) -> None:
-        generation = progress.generation
+    async def _receive(
+        self, progress: Progress, segment: Segment, response: aiohttp.ClientResponse, generation: int
+    ) -> None:
         since, before = time.monotonic(), segment.at
         async for data in response.content.iter_chunked(_PIECE):
             piece = data[: segment.end - segment.at]
@@ -598,11 +602,12 @@ class Transfer:
         floor = _DRIP_RATE if self._cap.rate is None else 0.0
         return rate < max(floor, _DRIP_SHARE * self._meter.rate / max(1, self._active))
 
-    async def _receive_all(self, progress: Progress, response: aiohttp.ClientResponse) -> bool:
+    async def _receive_all(
+        self, progress: Progress, response: aiohttp.ClientResponse, generation: int
+    ) -> bool:
         """The server sends the whole object whatever was asked for: take it as one stream."""
         progress.whole_stream = True
         progress.todo.clear()
-        generation = progress.generation
         at = 0
         async for piece in response.content.iter_chunked(_PIECE):
             self._write(progress, piece, at)
@@ -631,7 +636,7 @@ class Transfer:
     async def _took(self, progress: Progress, count: int) -> None:
         self._meter.add(count)
         progress.unsaved += count
-        due = progress.unsaved >= _SAVE_EVERY or time.monotonic() - progress.saved > _SAVE_SECONDS
+        due = progress.unsaved >= SAVE_EVERY or time.monotonic() - progress.saved > _SAVE_SECONDS
         if due and not progress.lock.locked():
             await self._save(progress)
         await self._cap.spend(count)
@@ -654,8 +659,14 @@ class Transfer:
         if waited:
             self._events.waiting(0)
 
-    async def _changed(self, progress: Progress) -> None:
-        """The object is another one than was begun: begin this part anew."""
+    async def _changed(self, progress: Progress) -> bool:
+        """An answer does not fit what was begun. If the object is another one, begin this part anew."""
+        before, generation = (progress.size, progress.etag), progress.generation
+        await self._look_or_absent(progress, 1)
+        if progress.generation != generation:
+            return True
+        if (progress.size, progress.etag) == before:
+            return False
         if progress.changes >= _CHANGES:
             raise AbsentError(
                 f"{progress.part.name} keeps changing at the source",
@@ -665,7 +676,7 @@ class Transfer:
         progress.changes += 1
         self._begin_anew(progress)
         self._events.repaired("changed at the source while it was fetched; begun anew", progress.part.name)
-        await self._look_or_absent(progress, 1)
+        return True
 
     def _begin_anew(self, progress: Progress) -> None:
         progress.forget()
@@ -690,11 +701,10 @@ class Transfer:
     # completion
 
     def _check_if_complete(self, progress: Progress) -> None:
-        if progress.ready or progress.checking or progress.given_up or progress.size is None:
+        if progress.ready or progress.checking or progress.given_up or progress.running or progress.todo:
             return
-        if progress.todo or progress.running or gaps(progress.done, progress.size):
-            if not progress.running and not progress.todo and progress.planned:
-                progress.planned = progress.whole_stream = False
+        if progress.size is None or gaps(progress.done, progress.size):
+            progress.planned = progress.whole_stream = False
             return
         if self._group is not None:
             progress.checking = True
