@@ -14,7 +14,10 @@ from boxlift.lab.errors import LabError
 from boxlift.lab.place import Lab
 
 _BOOT_SECONDS = 120.0
-_AUTHORIZE = "umask 077 && mkdir -p /root/.ssh && cat > /root/.ssh/authorized_keys"
+_OPEN = (
+    "umask 077 && mkdir -p /root/.ssh && cat > /root/.ssh/authorized_keys && systemctl start ssh"
+    " && cat /etc/ssh/ssh_host_ed25519_key.pub"
+)
 _UP = ("running", "degraded")
 
 
@@ -48,9 +51,7 @@ def wait_for_systemd(engine: Engine, host: str) -> None:
 def open_host(engine: Engine, host: str) -> str:
     """Let the lab's key in; give the host's public key, read inside the host and not over the network."""
     public = engine.lab.key.with_suffix(".pub").read_text(encoding="utf-8")
-    engine.inside(host, "sh", "-c", _AUTHORIZE, text=public)
-    engine.inside(host, "systemctl", "start", "ssh")
-    kind, key, *_ = engine.inside(host, "cat", "/etc/ssh/ssh_host_ed25519_key.pub").split()
+    kind, key, *_ = engine.inside(host, "sh", "-c", _OPEN, text=public).split()
     return f"{kind} {key}"
 
 

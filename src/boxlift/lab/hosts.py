@@ -79,11 +79,10 @@ class Hosts:
         found = self.engine.containers()
         for host in wanted:
             self._start(host, subnet, found[host.name].state if host.name in found else "absent")
-        for host in wanted:
-            access.wait_for_systemd(self.engine, host.name)
-        self._publish(subnet)
-        for host in wanted:
-            self._greet(host)
+        with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
+            list(pool.map(lambda host: access.wait_for_systemd(self.engine, host.name), wanted))
+            self._publish(subnet, pool)
+            list(pool.map(self._greet, wanted))
 
     def down(self, *, everything: bool = False) -> None:
         """Remove hosts and network; with `everything` also the folder and images that no other lab uses."""
@@ -180,17 +179,15 @@ class Hosts:
             options += ["--volume", f"{self.lab.served}:/srv/cloud:ro"]
         return (*options, self.images.reference(host.image), "/sbin/init")
 
-    def _publish(self, subnet: ipaddress.IPv4Network) -> None:
+    def _publish(self, subnet: ipaddress.IPv4Network, pool: ThreadPoolExecutor) -> None:
         """Write known_hosts, the ssh configuration and the inventory for every host that runs."""
-        running = [host for host in HOSTS if self._runs(host)]
-        keys = {host.name: access.open_host(self.engine, host.name) for host in running}
+        found = self.engine.containers()
+        running = [host for host in HOSTS if host.name in found and found[host.name].state == "running"]
+        opened = pool.map(lambda host: access.open_host(self.engine, host.name), running)
+        keys = {host.name: key for host, key in zip(running, opened, strict=True)}
         addresses = {host.name: _address(subnet, host) for host in running}
         access.write_client_files(self.lab, addresses, keys)
         inventory.write(self.lab, addresses)
-
-    def _runs(self, host: Host) -> bool:
-        found = self.engine.containers().get(host.name)
-        return found is not None and found.state == "running"
 
     def _greet(self, host: Host) -> None:
         """Prove the way in that everything else uses: SSH with the lab's key and the known host key."""
