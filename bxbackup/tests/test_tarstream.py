@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from archive_builder import BLOCK, entry, folder, header, padded, small_site, write
 from backup_samples import Run
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bxbackup.tarstream import Entry, Position, Problem, TarParser
@@ -166,7 +166,7 @@ FILES = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(FILES, st.data())
 def test_any_stream_cut_anywhere_comes_out_the_same(
     files: list[tuple[str, bytes]], data: st.DataObject
@@ -185,7 +185,7 @@ def test_any_stream_cut_anywhere_comes_out_the_same(
     assert sink.problems == []
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(
         st.one_of(st.binary(max_size=1200), FILES.map(lambda f: b"".join(entry(*x) for x in f))), max_size=6

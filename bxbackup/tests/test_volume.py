@@ -6,13 +6,14 @@ import contextlib
 import gzip
 import hashlib
 import io
+import random
 from datetime import datetime, time
 from pathlib import Path
 
 import pytest
 from archive_builder import Form, empty_member, volumes
 from backup_samples import M1
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bxbackup.errors import DamagedError, UsageError
@@ -24,7 +25,10 @@ from bxbackup.source import open_source, part_name, shown, split_name, url_of_pa
 from bxbackup.transfer import gaps, merged
 from bxbackup.volume import Marks, VolumeReader, read_marks
 
-BLOCKS = st.integers(1, 40).flatmap(lambda count: st.binary(min_size=count * 512, max_size=count * 512))
+BLOCKS = st.builds(
+    lambda seed, count, alike: bytes(count * 512) if alike else random.Random(seed).randbytes(count * 512),
+    *(st.integers(0, 2**32), st.integers(1, 40), st.booleans()),
+)
 
 
 def decode(data: bytes) -> tuple[bytes, VolumeReader]:
@@ -32,7 +36,7 @@ def decode(data: bytes) -> tuple[bytes, VolumeReader]:
     return b"".join(reader.blocks()), reader
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(BLOCKS, st.integers(1, 9), st.booleans())
 def test_a_volume_gives_back_what_went_in(data: bytes, members: int, marks: bool) -> None:
     volume = volumes(data, Form(limit=len(data), members=members, marks=marks))[0]
@@ -42,7 +46,7 @@ def test_a_volume_gives_back_what_went_in(data: bytes, members: int, marks: bool
     assert reader.marks == Marks(None, len(data) if marks else None)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(BLOCKS, st.integers(1, 4), st.data())
 def test_any_cut_is_found_by_the_marks(data: bytes, members: int, drawn: st.DataObject) -> None:
     volume = volumes(data, Form(limit=len(data), members=members))[0]
@@ -54,7 +58,7 @@ def test_any_cut_is_found_by_the_marks(data: bytes, members: int, drawn: st.Data
     assert found.value.offset <= length
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(BLOCKS, st.integers(1, 4), st.data())
 def test_any_flipped_bit_is_found_or_harmless(data: bytes, members: int, drawn: st.DataObject) -> None:
     volume = bytearray(volumes(data, Form(limit=len(data), members=members))[0])
@@ -68,7 +72,7 @@ def test_any_flipped_bit_is_found_or_harmless(data: bytes, members: int, drawn: 
     assert found == data
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.binary(max_size=3000),
     st.sampled_from([b"", b"\x1f\x8b", empty_member(3, 4096), gzip.compress(b"x" * 512)]),
