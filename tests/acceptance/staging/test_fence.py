@@ -72,14 +72,19 @@ def test_table_names_equal_production(active_release: Release, production_databa
 
 
 @pytest.mark.parametrize(
-    "table", ["b_crm_lead", "b_crm_deal", "b_crm_contact", "b_tasks", "b_user", "b_file"]
+    "table", ["b_crm_lead", "b_crm_deal", "b_crm_contact", "b_tasks", "b_im_message", "b_file"]
 )
-def test_rows_equal_production(active_release: Release, production_database: Database, table: str) -> None:
+def test_every_row_of_production_was_copied(
+    active_release: Release, production_database: Database, table: str
+) -> None:
+    # Production serves users meanwhile: what it gained after the copy has higher IDs.
     if table not in production_database.tables():
         return
-    query = f"CHECKSUM TABLE `{table}` EXTENDED"
-    copied = active_release.database.rows(query)[0][1]
-    assert copied == production_database.rows(query)[0][1]
+    rows, newest = map(
+        int, active_release.database.rows(f"SELECT COUNT(*), COALESCE(MAX(ID), 0) FROM {table}")[0]
+    )
+    assert rows >= int(production_database.value(f"SELECT COUNT(*) FROM {table} WHERE ID <= {newest}"))
+    assert newest > 0 or production_database.value(f"SELECT COUNT(*) FROM {table}") == "0"
 
 
 def test_portal_id_differs_from_production(inventory: Inventory, portal: Host) -> None:
