@@ -51,9 +51,12 @@ def test_foreign_database_is_not_filled(play: Play, production: Host) -> None:
     try:
         recap = play("restore_backup.yml", portal_release="foreign-1")
         assert recap.returncode != 0
+        assert "portal_foreign_1" in recap.output
+        assert "is not empty" in recap.output
         assert "precious" in production.check_output("mariadb -N --execute 'SHOW TABLES' portal_foreign_1")
     finally:
         production.check_output(
             "mariadb --execute 'DROP DATABASE portal_foreign_1';"
-            " rm -rf /srv/portal/releases/foreign-1 /srv/portal/restores/foreign-1"
+            " rm -rf /srv/portal/releases/foreign-1 /srv/portal/restores/foreign-1 /etc/bxbackup/foreign-1;"
+            " systemctl reset-failed 'bxbackup-restore@*'"
         )

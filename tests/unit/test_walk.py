@@ -243,9 +243,12 @@ def test_verification_takes_the_suites_of_the_steps_done(project: Project, works
     go(project, Request(until="check-portal", confirm_as=ANNA))
     run_verification(project, display=Display())
     assert (works[-1].suites, works[-1].variables["portal_release"]) == (["environment", "portal"], "box")
+    go(project, Request(until="restore-backup", confirm_as=ANNA))
+    run_verification(project, display=Display())
+    assert works[-1].suites == ["environment", "restore"]
     go(project, Request(until="repair-portal", confirm_as=ANNA))
     run_verification(project, display=Display())
-    assert works[-1].suites == ["environment", "restore", "repairs", "business"]
+    assert works[-1].suites == ["environment", "repairs", "business"]
     assert works[-1].variables["portal_release"] == "rehearsal-1"
     run_verification(project, staging=True, display=Display())
     assert (works[-1].suites, works[-1].target) == (["staging"], "preproduction")

@@ -29,7 +29,7 @@ def confirm(
 ) -> None:
     """Say that a person's step is done, refuse it, or reopen it.
 
-    [bold]Example:[/] boxlift confirm check-business --by "Anna Petrova" --note "all branches"
+    [bold]Example:[/] boxlift confirm check-business --by "Name" --note "all branches"
     """
     if refuse and reopen:
         raise UsageError("--refuse and --reopen exclude each other")

@@ -113,11 +113,18 @@ def run_verification(
 
 
 def _suites_due(where: Position, target: str) -> list[str]:
-    """Suites of the steps done; once something is restored, those for the empty box are out of date."""
+    """Suites of the steps done, without those that later steps made out of date.
+
+    Once something is restored, the suites for the empty box are; once it is active, so are those that
+    compare it with the backup.
+    """
     done = [item.step for item in where.steps if item.state is State.DONE and item.step.target == target]
     restored = [step for step in done if step.release == "restored" and step.suites]
+    changed = any(step.release == "restored" and step.kind == "playbook" and not step.backup for step in done)
     found: dict[str, None] = {}
     for step in done:
+        if step.backup and changed:
+            continue
         lasting = [
             suite for suite in step.suites if suite == PREFLIGHT_SUITE or not restored or step in restored
         ]

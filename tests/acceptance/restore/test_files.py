@@ -41,7 +41,7 @@ json.dump(found, sys.stdout)
 def manifest(setting: Setting) -> dict[str, Any]:
     """What the writer of the backup put in, where it says so (backups of real portals come without)."""
     path = setting("acceptance_manifest", None)
-    if path is None:
+    if not path:
         pytest.skip("the inventory names no acceptance_manifest")
     content: dict[str, Any] = json.loads(Path(str(path)).read_text())
     return content
