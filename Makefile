@@ -51,7 +51,7 @@ lint-python: setup
 	@export PATH=$(BIN):$$PATH
 	ruff check .
 	ruff format --check .
-	mypy src lab tests bxbackup
+	mypy src lab tests bxbackup bench
 
 lint-content: setup
 	@export PATH=$(BIN):$$PATH

@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks: ratios of whole programs in one run."""
