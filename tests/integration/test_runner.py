@@ -302,7 +302,8 @@ def started(content: Path, project: Project) -> Iterator[Callable[[], subprocess
     def start() -> subprocess.Popen[str]:
         (project.root / "sleep").write_text("600.25")
         process = subprocess.Popen(
-            [*ARGV, "run", "provision-production"],
+            # A test run in the background ignores Ctrl-C, and so would all that it starts.
+            ["env", "--default-signal=INT", *ARGV, "run", "provision-production"],
             cwd=project.root,
             env=environment(content),
             stdin=subprocess.DEVNULL,
