@@ -16,7 +16,7 @@ from boxlift.lab.errors import LabError
 from boxlift.lab.host import HOSTS, Host
 from boxlift.lab.image import LABEL, Images
 from boxlift.lab.network import Network
-from boxlift.lab.place import KEPT, Lab
+from boxlift.lab.place import KEPT, MARK, Lab
 
 Say = Callable[[str], None]
 _SPEC = "boxlift.lab.spec"
@@ -107,6 +107,7 @@ class Hosts:
         """What there is, without changing anything."""
         prerequisite.check_programs()
         if not (self.lab.folder / "containers.conf").exists():
+            self.lab.claim()
             self.engine.prepare()
         subnet = self.network.subnet()
         found = self.engine.containers()
@@ -198,6 +199,8 @@ class Hosts:
         """Remove what the lab keeps in its folder, and the folder itself if nothing else is in it."""
         made = [*self.lab.leftovers(), *(path for path in self.lab.folder.iterdir() if path.name in KEPT)]
         run(["rm", "-rf", "--one-file-system", "--", *map(str, made)], root=True)
+        # Last: without the mark what is left would be nobody's.
+        (self.lab.folder / MARK).unlink(missing_ok=True)
         left = sorted(path.name for path in self.lab.folder.iterdir())
         if left:
             self._say(f"kept {self.lab.folder}: not the lab's own are {', '.join(left)}")

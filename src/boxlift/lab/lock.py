@@ -17,7 +17,7 @@ def locked(lab: Lab, command: str) -> Iterator[None]:
 
     The kernel drops the lock with the process, so a killed command leaves nothing behind.
     """
-    lab.folder.mkdir(parents=True, exist_ok=True)
+    lab.claim()
     path = lab.folder / "lock"
     with path.open("a+", encoding="utf-8") as file:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -18,7 +19,13 @@ KEPT = frozenset(
         *("project", "ssh", "ssh_config", "vault-password", "wheels"),
     }
 )
+# Names the lab that a folder belongs to: what is in another folder is never taken for a lab's.
+MARK = ".boxlift-lab"
 WORK = "image-"
+# What a command works in: tempfile's folders for an image and for wheels, and the files of access.replace().
+_LEFTOVER = re.compile(
+    rf"(?:{WORK}|\.wheels-)[a-z0-9_]{{8}}|\.(?:known_hosts|ssh_config|demo\.json)\.[1-9][0-9]*"
+)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{1,40}")
 
 
@@ -48,13 +55,42 @@ class Lab:
     def label(self) -> str:
         return f"boxlift.lab={self.name}"
 
+    def claim(self) -> None:
+        """Mark the folder as this lab's; refuse one that has another lab's mark, or things but no mark.
+
+        The clone's own .lab is taken as it is: labs of earlier versions have no mark.
+        """
+        mark = self.folder / MARK
+        if not mark.exists() and self.folder != self.repository / ".lab" and self._occupied():
+            raise LabError(
+                f"{self.folder} holds things and no mark of a lab, which removes things in its folder: let "
+                f"BOXLIFT_LAB_DIR name a new one (or, if this is the lab's, run `echo {self.name} > {mark}`)",
+                ExitCode.REFUSED,
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with mark.open("a+", encoding="utf-8") as file:
+            # Of two commands on a new folder the second reads what the first has written.
+            fcntl.flock(file, fcntl.LOCK_EX)
+            file.seek(0)
+            owner = file.read().strip()
+            if not owner:
+                file.write(f"{self.name}\n")
+        if owner not in ("", self.name):
+            raise LabError(
+                f"{self.folder} belongs to the lab {owner}, not to {self.name}: name that one as "
+                f"BOXLIFT_LAB={owner}, or let BOXLIFT_LAB_DIR name a new folder",
+                ExitCode.REFUSED,
+            )
+
+    def _occupied(self) -> bool:
+        return self.folder.exists() and any(self.folder.iterdir())
+
     def leftovers(self) -> list[Path]:
         """Work that a killed command left in the folder; none while a command holds the lab's lock."""
-        names = tuple(f".{name}" for name in KEPT)
         return [
             path
             for path in (self.folder.iterdir() if self.folder.exists() else ())
-            if path.name.startswith((WORK, *names))
+            if _LEFTOVER.fullmatch(path.name)
         ]
 
     @property

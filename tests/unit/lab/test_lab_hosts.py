@@ -114,6 +114,20 @@ def test_unknown_hosts_are_refused(hosts: Hosts) -> None:
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize("others", [(), ("mine.txt",)])
+def test_the_folder_goes_with_everything_unless_others_use_it(
+    monkeypatch: pytest.MonkeyPatch, hosts: Hosts, others: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(command, "become_root", lambda: ())
+    folder = hosts.lab.folder
+    hosts.lab.claim()
+    for name in ("wheels", ".known_hosts.7", "lock", *others):
+        (folder / name).touch()
+    hosts._remove_folder()
+    assert folder.exists() == bool(others)
+    assert [path.name for path in folder.glob("*")] == list(others)
+
+
 def test_a_failing_command_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     done = subprocess.CompletedProcess(["podman"], 125, "", "WARN noise\nError: no such image x\n")
     assert command.reason(done) == "Error: no such image x"

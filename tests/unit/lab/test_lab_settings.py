@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import tarfile
+import tempfile
 from io import BytesIO
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from boxlift.lab import engine, image, inventory, network, sources
 from boxlift.lab.errors import LabError
 from boxlift.lab.host import HOSTS
 from boxlift.lab.lock import locked
-from boxlift.lab.place import Lab
+from boxlift.lab.place import MARK, WORK, Lab
 from boxlift.lab.prerequisite import missing_packages
 
 ROW = "{}|http://mirror.example/{}/|{}|{}|main"
@@ -152,8 +153,58 @@ def test_a_bad_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.code == 2
 
 
+OURS = ("image-x1_45678", ".wheels-abcdefgh", ".known_hosts.77", ".ssh_config.1", ".demo.json.4711")
+THEIRS = (
+    "image-x1",
+    "image-of-cat.png",
+    ".wheels-mine",
+    ".ssh",
+    ".backup",
+    ".project",
+    ".wheels",
+    "mine.txt",
+)
+
+
 def test_leftovers_are_the_labs_own_and_nothing_else(lab: Lab) -> None:
     assert lab.leftovers() == []
-    for name in ("image-x1", ".wheels-x2", ".known_hosts.77", "wheels", "mine.txt", ".mine"):
+    for name in (*OURS, *THEIRS, "wheels"):
         (lab.folder / name).mkdir(parents=True)
-    assert sorted(path.name for path in lab.leftovers()) == [".known_hosts.77", ".wheels-x2", "image-x1"]
+    assert sorted(path.name for path in lab.leftovers()) == sorted(OURS)
+
+
+def test_what_a_command_works_in_counts_as_left_over(lab: Lab) -> None:
+    lab.folder.mkdir()
+    for prefix in (WORK, ".wheels-"):
+        tempfile.mkdtemp(dir=lab.folder, prefix=prefix)
+    assert len(lab.leftovers()) == 2
+
+
+def test_a_folder_of_others_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / ".ssh").mkdir(parents=True)
+    with (
+        pytest.raises(LabError, match="no mark of a lab") as caught,
+        locked(Lab("a-lab", tmp_path, home), "up"),
+    ):
+        pass
+    assert caught.value.code == 6
+    assert [path.name for path in home.iterdir()] == [".ssh"]
+
+
+def test_a_new_folder_is_marked_and_kept_from_other_labs(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "folder"
+    for _ in range(2):
+        with locked(Lab("a-lab", tmp_path, folder), "up"):
+            (folder / "wheels").mkdir(exist_ok=True)
+    assert (folder / MARK).read_text() == "a-lab\n"
+    with pytest.raises(LabError, match="belongs to the lab a-lab, not to b-lab") as caught:
+        Lab("b-lab", tmp_path, folder).claim()
+    assert caught.value.code == 6
+    assert (folder / MARK).read_text() == "a-lab\n"
+
+
+def test_the_clones_own_folder_of_an_earlier_version_is_taken(lab: Lab) -> None:
+    (lab.folder / "wheels").mkdir(parents=True)
+    lab.claim()
+    assert (lab.folder / MARK).read_text() == "boxlift-test\n"
