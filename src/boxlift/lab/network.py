@@ -6,7 +6,8 @@ import hashlib
 import ipaddress
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from boxlift.errors import ExitCode
 from boxlift.lab.command import run
@@ -49,6 +50,29 @@ def wanted() -> Subnet | None:
     return network
 
 
+@dataclass(frozen=True)
+class Found:
+    """A network that Podman knows: its IPv4 subnets, and the lab whose label it has, if any."""
+
+    subnets: tuple[Subnet, ...]
+    lab: str
+
+
+def networks(text: str) -> dict[str, Found]:
+    """Networks by name that `podman network ls --format json` lists."""
+    return {
+        str(entry["name"]): Found(
+            tuple(
+                ipaddress.IPv4Network(item["subnet"])
+                for item in entry.get("subnets") or ()
+                if ":" not in item["subnet"]
+            ),
+            str((entry.get("labels") or {}).get("boxlift.lab", "")),
+        )
+        for entry in json.loads(text or "[]")
+    }
+
+
 class Network:
     """The network of one lab."""
 
@@ -58,21 +82,21 @@ class Network:
 
     def subnet(self) -> Subnet | None:
         """The subnet of the lab's network, None while there is no such network."""
-        networks = self._networks()
-        return networks.get(self.name)
+        return self._own(self._networks())
 
     def ensure(self) -> Subnet:
         """Make the network unless it is there."""
-        networks = self._networks()
+        found = self._networks()
         asked = wanted()
-        if (existing := networks.get(self.name)) is not None:
+        if (existing := self._own(found)) is not None:
             if asked not in (None, existing):
                 raise LabError(
                     f"the lab stands on {existing}, not on BOXLIFT_LAB_SUBNET={asked}: `boxlift lab down`",
                     ExitCode.REFUSED,
                 )
             return existing
-        used = (*routes(run(["ip", "-json", "route"])), *networks.values())
+        taken = (subnet for network in found.values() for subnet in network.subnets)
+        used = (*routes(run(["ip", "-json", "route"])), *taken)
         subnet = asked or choose(self.name, used)
         if asked and (clash := next((network for network in used if asked.overlaps(network)), None)):
             raise LabError(f"BOXLIFT_LAB_SUBNET={asked} overlaps {clash}, which this machine uses already")
@@ -82,16 +106,21 @@ class Network:
         return subnet
 
     def remove(self) -> None:
-        if self._engine.succeeds("network", "exists", self.name):
+        if self._own(self._networks()) is not None:
             self._engine.podman("network", "rm", self.name)
 
-    def _networks(self) -> dict[str, Subnet]:
-        found: dict[str, Subnet] = {}
-        names = self._engine.podman("network", "ls", "--quiet").split()
-        if not names:
-            return found
-        for entry in json.loads(self._engine.podman("network", "inspect", *names)):
-            for item in entry.get("subnets") or ():
-                if ":" not in item["subnet"]:
-                    found[str(entry["name"])] = ipaddress.IPv4Network(item["subnet"])
-        return found
+    def _own(self, found: Mapping[str, Found]) -> Subnet | None:
+        """The lab's network among those found; one of its name that is not its own is refused."""
+        network = found.get(self.name)
+        if network is None:
+            return None
+        if network.lab != self.name or not network.subnets:
+            raise LabError(
+                f"Podman's network {self.name} is not this lab's: its label is not {self._engine.lab.label}, "
+                "or it has no IPv4 subnet; give the lab another name with BOXLIFT_LAB",
+                ExitCode.REFUSED,
+            )
+        return network.subnets[0]
+
+    def _networks(self) -> dict[str, Found]:
+        return networks(self._engine.podman("network", "ls", "--format", "json"))

@@ -114,6 +114,30 @@ def test_unknown_hosts_are_refused(hosts: Hosts) -> None:
     assert caught.value.code == 2
 
 
+def _network(name: str, subnet: str, labels: dict[str, str] | None) -> dict[str, object]:
+    return {"name": name, "subnets": [{"subnet": "fd00::/64"}, {"subnet": subnet}], "labels": labels}
+
+
+def test_the_labs_own_network_is_used_and_removed(podman: Podman, hosts: Hosts) -> None:
+    own = _network("boxlift-test", "10.213.7.0/24", {"boxlift.lab": "boxlift-test"})
+    podman.answers["network"] = json.dumps([_network("podman", "10.88.0.0/16", None), own])
+    assert hosts.network.subnet() == hosts.network.ensure() == SUBNET
+    hosts.network.remove()
+    assert podman.calls[-1] == ("network", "rm", "boxlift-test")
+
+
+@pytest.mark.parametrize("labels", [None, {}, {"boxlift.lab": "boxlift-other"}])
+def test_a_network_of_the_name_that_others_made_is_left_alone(
+    podman: Podman, hosts: Hosts, labels: dict[str, str] | None
+) -> None:
+    podman.answers["network"] = json.dumps([_network("boxlift-test", "10.213.7.0/24", labels)])
+    for act in (hosts.network.subnet, hosts.network.ensure, hosts.network.remove):
+        with pytest.raises(LabError, match="is not this lab's") as caught:
+            act()
+        assert caught.value.code == 6
+    assert {call[:2] for call in podman.calls} == {("network", "ls")}
+
+
 @pytest.mark.parametrize("others", [(), ("mine.txt",)])
 def test_the_folder_goes_with_everything_unless_others_use_it(
     monkeypatch: pytest.MonkeyPatch, hosts: Hosts, others: tuple[str, ...]
