@@ -14,7 +14,7 @@ from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
 from boxlift.lab.errors import LabError
 from boxlift.lab.host import HOSTS, Host
-from boxlift.lab.image import LABEL, Images
+from boxlift.lab.image import Images
 from boxlift.lab.network import Network
 from boxlift.lab.place import KEPT, MARK, Lab
 
@@ -85,7 +85,7 @@ class Hosts:
             list(pool.map(self._greet, wanted))
 
     def down(self, *, everything: bool = False) -> None:
-        """Remove hosts and network; with `everything` also the folder and images that no other lab uses."""
+        """Remove hosts and network; with `everything` also its folder and its images that nobody uses."""
         prerequisite.check_programs()
         prerequisite.check_root()
         self.engine.prepare()
@@ -209,14 +209,8 @@ class Hosts:
             self._say(f"removed {self.lab.folder}")
 
     def _remove_images(self) -> None:
-        listed = self.engine.podman("images", "--quiet", "--no-trunc", "--filter", f"label={LABEL}").split()
-        # Children first: an image that another stands on, or that another lab runs, cannot be removed.
-        for _ in range(2):
-            for image in dict.fromkeys(listed):
-                self.engine.succeeds("rmi", image)
-        kept = self.engine.podman("images", "--quiet", "--filter", f"label={LABEL}").split()
-        if kept:
-            self._say(f"kept {len(set(kept))} images that another lab on this machine uses")
+        if kept := self.images.remove():
+            self._say(f"kept images that another lab on this machine uses: {', '.join(kept)}")
 
 
 def _select(names: Sequence[str]) -> tuple[Host, ...]:

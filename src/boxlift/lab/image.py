@@ -36,6 +36,18 @@ class Image:
     rootfs: Path
 
 
+@dataclass(frozen=True)
+class Stored:
+    """An image in Podman's storage: its names and the digests of its layers, the lowest first."""
+
+    id: str
+    references: tuple[str, ...]
+    layers: tuple[str, ...]
+
+    def stands_on(self, other: Stored) -> bool:
+        return len(self.layers) > len(other.layers) and self.layers[: len(other.layers)] == other.layers
+
+
 def load(folder: Path, name: str) -> Image:
     """The image `name` of lab/images."""
     path = folder / f"{name}.yml"
@@ -95,6 +107,45 @@ class Images:
         """The image at the bottom of `name`, made of Debian packages alone."""
         image = load(self._folder, name)
         return self.root(image.parent) if image.parent else name
+
+    def remove(self) -> list[str]:
+        """Remove the images that this lab's definitions give; returns the references of those in use.
+
+        One that a container or another image stands on stays: Podman would take the name of the latter.
+        """
+        used = set(self._engine.podman("ps", "--all", "--no-trunc", "--format", "{{.ImageID}}").split())
+        stored = self._stored()
+        kept: list[str] = []
+        for reference in self._defined():
+            image = next((image for image in stored if reference in image.references), None)
+            if image is None:
+                continue
+            in_use = image.id in used or any(other.stands_on(image) for other in stored)
+            if in_use or not self._engine.succeeds("rmi", reference):
+                kept.append(reference)
+            else:
+                stored.remove(image)
+        return kept
+
+    def _defined(self) -> list[str]:
+        """References of all images of lab/images, each before the one that it stands on."""
+        chains = [self._chain(path.stem) for path in sorted(self._folder.glob("*.yml"))]
+        return [self.reference(chain[0]) for chain in sorted(chains, key=len, reverse=True)]
+
+    def _chain(self, name: str) -> list[str]:
+        """The image and all that it stands on."""
+        parent = load(self._folder, name).parent
+        return [name, *(self._chain(parent) if parent else ())]
+
+    def _stored(self) -> list[Stored]:
+        """Images of labs, this one's and others', that the machine has."""
+        ids = self._engine.podman("images", "--quiet", "--no-trunc", "--filter", f"label={LABEL}").split()
+        if not ids:
+            return []
+        return [
+            Stored(str(entry["Id"]), tuple(entry["RepoTags"] or ()), tuple(entry["RootFS"]["Layers"]))
+            for entry in json.loads(self._engine.podman("image", "inspect", *sorted(set(ids))))
+        ]
 
     def build(self, name: str) -> None:
         """Make the image `name`, and what it stands on, unless it is there."""

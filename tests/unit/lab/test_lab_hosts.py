@@ -138,6 +138,53 @@ def test_a_network_of_the_name_that_others_made_is_left_alone(
     assert {call[:2] for call in podman.calls} == {("network", "ls")}
 
 
+# Of another clone with a definition of its own: on the same base as this lab's cloud.
+OTHER = ("ot", "localhost/boxlift-lab/cloud:9", ["base", "other"])
+OWN = (
+    ("de", "localhost/boxlift-lab/debian12:1", ["base"]),
+    ("cl", "localhost/boxlift-lab/cloud:1", ["base", "cloud"]),
+    ("as", "localhost/boxlift-lab/debian11-asterisk:1", ["asterisk"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("others", "running", "removed"),
+    [
+        ((), "", {"cloud", "debian11-asterisk", "debian12"}),
+        ((), "as", {"cloud", "debian12"}),
+        ((), "cl", {"debian11-asterisk"}),
+        ((OTHER,), "", {"cloud", "debian11-asterisk"}),
+    ],
+)
+def test_only_own_images_that_nobody_uses_are_removed(
+    podman: Podman,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    others: tuple[tuple[str, str, list[str]], ...],
+    running: str,
+    removed: set[str],
+) -> None:
+    gone: list[tuple[str, ...]] = []
+
+    def rmi(_: Engine, *words: str) -> bool:
+        gone.append(words)
+        return True
+
+    monkeypatch.setattr(Engine, "succeeds", rmi)
+    stored = (*OWN, *others)
+    podman.answers["ps"] = f"{running}\nelse\n"
+    podman.answers["images"] = "\n".join(identity for identity, _, _ in stored)
+    podman.answers["image"] = json.dumps(
+        [{"Id": one, "RepoTags": [name], "RootFS": {"Layers": layers}} for one, name, layers in stored]
+    )
+    said: list[str] = []
+    Hosts(Lab("boxlift-test", Path(__file__).parents[3], tmp_path), said.append)._remove_images()
+    assert set(gone) == {("rmi", f"localhost/boxlift-lab/{name}:1") for name in removed}
+    kept = {name for _, name, _ in OWN} - {name for _, name in gone}
+    assert all(name in said[0] for name in kept)
+    assert bool(said) == bool(kept)
+
+
 @pytest.mark.parametrize("others", [(), ("mine.txt",)])
 def test_the_folder_goes_with_everything_unless_others_use_it(
     monkeypatch: pytest.MonkeyPatch, hosts: Hosts, others: tuple[str, ...]
