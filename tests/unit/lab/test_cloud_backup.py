@@ -131,8 +131,9 @@ async def test_broken_connections_end_early_and_only_so_often(
     serve: Serve, client: aiohttp.ClientSession, kind: str
 ) -> None:
     base = await serve({"faults": [{"kind": kind, "match": "*.gz", "count": 1, "at": 100_000}]})
-    async with client.get(f"{base}/acme.tar.gz") as answer:
-        with pytest.raises(aiohttp.ClientError):
+    # A reset may overtake the header on its way to a slow client.
+    with pytest.raises(aiohttp.ClientError):
+        async with client.get(f"{base}/acme.tar.gz") as answer:
             await answer.read()
     async with client.get(f"{base}/acme.tar.gz.1") as answer:
         assert await answer.read() == BODY[::-1]
@@ -222,16 +223,16 @@ async def test_rates_hold_for_a_connection_and_for_all(serve: Serve, client: aio
         async with client.get(f"{base}/acme.tar.gz") as answer:
             assert await answer.read() == BODY
 
-    one = await serve({"rate": {"connection": "600K"}})
-    began = time.monotonic()
-    await asyncio.gather(fetch(one), fetch(one))
-    apart = time.monotonic() - began
-    both = await serve({"rate": {"total": "600K"}})
-    began = time.monotonic()
-    await asyncio.gather(fetch(both), fetch(both))
-    together = time.monotonic() - began
+    async def four(base: str) -> float:
+        began = time.monotonic()
+        await asyncio.gather(*(fetch(base) for _ in range(4)))
+        return time.monotonic() - began
+
+    # A busy machine makes both slower: four times as long in theory is far enough apart.
+    apart = await four(await serve({"rate": {"connection": "600K"}}))
+    together = await four(await serve({"rate": {"total": "600K"}}))
     assert apart > 0.4
-    assert together > 0.85
+    assert together > 1.8
     assert apart < together
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import smtplib
 import socket
 from collections.abc import AsyncIterator
@@ -16,20 +17,23 @@ import pytest
 
 from lab.cloud.world import Ports, World
 
+# A loopback address of this process alone: on 127.0.0.1 somebody else may take a port before World does.
+ADDRESS = f"127.{100 + os.getpid() % 100}.{os.getpid() // 100 % 250 + 1}.1"
+
 
 @dataclass(frozen=True)
 class Reach:
     ports: Ports
     client: aiohttp.ClientSession
 
-    async def ask(self, method: str, port: int, path: str, host: str = "127.0.0.1") -> Any:
-        url = f"http://127.0.0.1:{port}{path}"
+    async def ask(self, method: str, port: int, path: str, host: str = ADDRESS) -> Any:
+        url = f"http://{ADDRESS}:{port}{path}"
         async with self.client.request(method, url, headers={"Host": host}, data=b"{}") as answer:
             return await answer.json(content_type=None)
 
 
 def _free(count: int) -> list[int]:
-    lines = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    lines = [socket.create_server((ADDRESS, 0)) for _ in range(count)]
     ports = [line.getsockname()[1] for line in lines]
     for line in lines:
         line.close()
@@ -43,7 +47,7 @@ async def reach(tmp_path: Path) -> AsyncIterator[Reach]:
         (tmp_path / name / "object").write_text(f'"{name}"')
     web, smtp, mailbox, sink, silent = _free(5)
     ports = Ports(web, smtp, mailbox, sink, (silent,), (silent,))
-    world = World(tmp_path, "127.0.0.1", ports)
+    world = World(tmp_path, ADDRESS, ports)
     await world.start()
     async with aiohttp.ClientSession() as client:
         yield Reach(ports, client)
@@ -58,7 +62,7 @@ def _send(port: int, recipients: list[str]) -> None:
         "Пароль",
     )
     message.set_content("Ссылка: https://portal.acme.example/?change_password=yes\n")
-    with smtplib.SMTP("127.0.0.1", port, timeout=10) as relay:
+    with smtplib.SMTP(ADDRESS, port, timeout=10) as relay:
         relay.login("portal", "any")
         relay.send_message(message)
 
@@ -90,13 +94,13 @@ async def test_requests_to_vendors_are_recorded(reach: Reach) -> None:
 
 async def test_connections_and_datagrams_are_counted(reach: Reach) -> None:
     port = reach.ports.silent[0]
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    _, writer = await asyncio.open_connection(ADDRESS, port)
     writer.write(b"a1 LOGIN")
     await writer.drain()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
-        line.sendto(b"REGISTER sip:x", ("127.0.0.1", port))
+        line.sendto(b"REGISTER sip:x", (ADDRESS, port))
     seen: list[dict[str, object]] = []
-    for _ in range(50):
+    for _ in range(200):
         seen = await reach.ask("GET", reach.ports.sink, "/connections")
         if len(seen) == 2:
             break
