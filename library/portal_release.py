@@ -147,9 +147,12 @@ class Register:
         Raises:
             RefusedError: the portal is open and another release than the active one is wanted.
         """
-        if lifecycle != "open" or not active or name == active:
+        if not active or name == active:
             return
         opened = self.read(active)
+        # An opening notes the release first and the marker last; when it stops in between, people may work.
+        if lifecycle != "open" and not opened.get("opened_at"):
+            return
         news = self._since_opening(active, opened.get("database_name") or "")
         total = sum(news.values())
         detail = ", ".join(f"{table} {rows}" for table, rows in sorted(news.items()) if rows)

@@ -62,13 +62,16 @@ def test_nothing_is_refused_before_the_opening(register: Register) -> None:
     register.refuse_loss("rehearsal-1", "final-1", "final")
 
 
-def test_an_open_portal_is_not_left_and_the_rows_are_counted(database: Database, register: Register) -> None:
+@pytest.mark.parametrize("lifecycle", ["open", "final"])
+def test_an_open_portal_is_not_left_and_the_rows_are_counted(
+    database: Database, register: Register, lifecycle: str
+) -> None:
     record(register, "final-1", "opened")
     database.run(f"INSERT INTO {SCHEMA}.b_crm_lead VALUES (3), (4)")
     database.run(f"INSERT INTO {SCHEMA}.b_tasks VALUES (7)")
     with pytest.raises(RefusedError, match=r"^refused: .*3 rows .*b_crm_lead 2, b_tasks 1.*rehearsal-1"):
-        register.refuse_loss("rehearsal-1", "final-1", "open")
-    register.refuse_loss("final-1", "final-1", "open")
+        register.refuse_loss("rehearsal-1", "final-1", lifecycle)
+    register.refuse_loss("final-1", "final-1", lifecycle)
 
 
 def test_a_dry_run_notes_nothing(database: Database, register: Register) -> None:
