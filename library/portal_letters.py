@@ -23,6 +23,7 @@ description:
   - Sends with C(CUser::SendPassword), one letter at a time, and keeps a ledger in the database C(boxlift).
   - A letter that was on its way when the sender was killed is looked up in the journal and the queue of the
     mail relay (Postfix). When they do not tell, nobody gets a second letter and the person is in doubt.
+  - A letter that the portal refused to send has failed. It is tried again in the next run, once in each.
   - The portal's captcha for password recovery is off meanwhile and put back with O(state=ended).
   - Call it until RV(finished).
 options:
@@ -37,6 +38,12 @@ options:
     choices: [sent, listed, ended]
     default: sent
   only: {description: Addresses that may get a letter; all when it is not given., type: list, elements: str}
+  run_began:
+    description:
+      - When the run began that the call belongs to, RV(moment) of its first call.
+      - What failed earlier is tried again.
+    type: int
+    default: 0
   per_minute: {description: Letters in a minute at most., type: int, default: 60}
   seconds: {description: Seconds that one call may take., type: int, default: 15}
   lock_file: {description: File that is locked while letters are sent., type: path, required: true}
@@ -48,11 +55,21 @@ author: The boxlift authors
 """
 
 EXAMPLES = r"""
+- name: Look who gets one
+  portal_letters:
+    root: /srv/portal/current
+    release: final-1
+    database: portal_final_1
+    state: listed
+    lock_file: /run/boxlift-letters.lock
+  register: listed
+
 - name: Send the letters
   portal_letters:
     root: /srv/portal/current
     release: final-1
     database: portal_final_1
+    run_began: "{{ listed.moment }}"
     lock_file: /run/boxlift-letters.lock
   register: letters
   until: letters.finished
@@ -64,6 +81,7 @@ RETURN = r"""
 finished: {description: Whether no letter is left to send., returned: always, type: bool}
 sent: {description: Letters that this call sent., returned: always, type: int}
 left: {description: Letters still to send., returned: always, type: int}
+moment: {description: When the call began, in microseconds by the host's clock., returned: always, type: int}
 people: {description: "Everybody concerned: id, login, email, letter, note.", returned: always, type: list}
 """
 
@@ -143,6 +161,7 @@ class Sender:
         given = module.params
         self._people = People(database, given["release"], given["database"])
         self._holder = Holder(database, given["release"], given["database"])
+        self._run_began = int(given["run_began"])
         self._only = None if given["only"] is None else {address.casefold() for address in given["only"]}
 
     def wanted(self) -> list[Person]:
@@ -168,13 +187,15 @@ class Sender:
         ]
 
     def left(self) -> list[Person]:
-        """Everybody whose letter is still to be sent."""
+        """Everybody whose letter is still to be sent, or failed before this run began."""
+        due = []
         letters = self._people.letters()
-        return [
-            person
-            for person in self.wanted()
-            if person.email and letters.get(person.id, ("none", "", 0))[0] == "none"
-        ]
+        for person in self.wanted():
+            state, _, moment_us = letters.get(person.id, ("none", "", 0))
+            is_due = state == "none" or (state == "failed" and moment_us < self._run_began)
+            if person.email and is_due:
+                due.append(person)
+        return due
 
     def settle(self) -> None:
         """Decide about letters that were on their way when an earlier sender died."""
@@ -225,8 +246,12 @@ class Sender:
                 constants=[MAIL_ALLOWED],
                 pass_fds=[lock],
             )
-            state, note = ("sent", "") if answer["sent"] else ("failed", answer["message"] or "refused")
-            self._people.note_letter(person.id, state, note)
+            if answer["sent"]:
+                self._people.note_letter(person.id, "sent")
+            else:
+                # Not before the run's begin even if the clock was set back: one try in a run.
+                tried_us = max(time.time_ns() // 1000, self._run_began)
+                self._people.note_letter(person.id, "failed", answer["message"] or "refused", tried_us)
             self._db.commit()
             sent += answer["sent"]
             if time.monotonic() + pause >= deadline:
@@ -257,6 +282,7 @@ def main() -> None:
             "database": {"type": "str", "required": True},
             "state": {"type": "str", "choices": ["sent", "listed", "ended"], "default": "sent"},
             "only": {"type": "list", "elements": "str"},
+            "run_began": {"type": "int", "default": 0},
             "per_minute": {"type": "int", "default": 60},
             "seconds": {"type": "int", "default": 15},
             "lock_file": {"type": "path", "required": True},
@@ -266,6 +292,7 @@ def main() -> None:
     )
     if PYMYSQL_ERROR:
         module.fail_json(msg="this host lacks python3-pymysql", exception=PYMYSQL_ERROR)
+    moment = time.time_ns() // 1000
     changed, sent, busy = False, 0, False
     try:
         sender = Sender(module, Database(module.params))
@@ -289,7 +316,7 @@ def main() -> None:
     except (SqlError, PhpError) as error:
         module.fail_json(msg=f"password letters of {module.params['release']}: {error}")
     finished = module.check_mode or module.params["state"] != "sent" or (left == 0 and not busy)
-    module.exit_json(changed=changed, finished=finished, sent=sent, left=left, people=people)
+    module.exit_json(changed=changed, finished=finished, sent=sent, left=left, moment=moment, people=people)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ansible.module_utils.boxlift_people import People
 from ansible.module_utils.boxlift_sql import Database
 
-from library.portal_letters import handed_over
+from library import portal_letters
+from library.portal_letters import Sender, handed_over
 
 SCHEMA = "portal_people"
 HASH = "$6$salt$" + "x" * 80
@@ -103,3 +107,54 @@ def test_the_relay_tells() -> None:
     waiting = {"queue_id": "1", "arrival_time": 7, "recipients": [{"address": "b@x.example"}]}
     assert handed_over([json.dumps(waiting)], 7_400_000, "b@x.example")
     assert not handed_over([json.dumps(waiting)], 9_000_000, "b@x.example")
+
+
+Run = Callable[..., list[str]]
+
+
+@pytest.fixture
+def run(database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run all calls of one run of the letters; the portal refuses some logins. Returns who was tried."""
+    database.run(f"UPDATE {SCHEMA}.b_user SET EXTERNAL_AUTH_ID = '', PASSWORD = '' WHERE ID IN (1, 8)")
+
+    def of_a_run(began: int, refused: tuple[str, ...] = ()) -> list[str]:
+        tried: list[str] = []
+
+        def php(_module: Any, _body: str, payload: dict[str, str], **_options: Any) -> dict[str, Any]:
+            tried.append(payload["login"])
+            return {"sent": payload["login"] not in refused, "message": "no such site"}
+
+        monkeypatch.setattr(portal_letters, "run_php", php)
+        given = {"release": "final-1", "database": SCHEMA, "only": None, "default_site": "s1"}
+        module = SimpleNamespace(params={**given, "per_minute": 60_000, "seconds": 0, "run_began": began})
+        for _ in range(10):  # with no seconds to spend, a call ends after one letter
+            sender = Sender(module, database)
+            if not sender.left():
+                return tried
+            sender.send(0)
+        pytest.fail(f"the run does not end: {tried}")
+
+    return of_a_run
+
+
+def test_what_failed_is_tried_again_once_in_each_run(run: Run, people: People) -> None:
+    people.prepare()
+    now = time.time_ns() // 1000
+    assert run(now, refused=("empty", "old")) == ["network", "empty", "old"]
+    assert run(now) == []
+    assert run(time.time_ns() // 1000, refused=("old",)) == ["empty", "old"]
+    assert {state for state, _, _ in people.letters().values()} == {"sent", "failed"}
+    assert run(time.time_ns() // 1000) == ["old"]
+    assert run(time.time_ns() // 1000) == []
+
+
+def test_a_clock_that_is_set_back_makes_no_endless_run(run: Run) -> None:
+    tomorrow = (time.time_ns() // 1000) + 86_400_000_000
+    assert run(tomorrow, refused=("empty",)) == ["network", "empty", "old"]
+
+
+def test_a_doubt_is_never_sent_again(run: Run, people: People) -> None:
+    people.prepare()
+    people.enter(people.without_password()[0])
+    people.note_letter(1, "doubt", "interrupted")
+    assert run(time.time_ns() // 1000) == ["empty", "old"]
