@@ -55,9 +55,12 @@ def test_sources_that_cannot_be_computed_open_nothing(lab: Renderer) -> None:
         ruleset(lab, firewall_input_allow=[{"ports": [3306], "sources": trust_as_template("{{ nowhere }}")}])
 
 
-def test_what_php_sends_is_counted(lab: Renderer) -> None:
+def test_what_php_and_the_mail_relay_send_is_counted(lab: Renderer) -> None:
     text = ruleset(lab)
-    assert "meta skuid portal jump count_portal_egress" in chain(text, "output")
+    rules = chain(text, "output")
+    assert "meta skuid portal jump count_portal_egress" in rules
+    assert "meta skuid postfix jump count_portal_mail" in rules
+    assert chain(text, "count_portal_mail")[-1] == "counter name portal_mail"
     assert chain(text, "count_portal_egress") == [
         "meta l4proto { tcp, udp } th dport 53 ip daddr { 192.0.2.53 } return",
         "counter name portal_egress",
