@@ -1,0 +1,78 @@
+"""The one command that a reading key may run at the source."""
+
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.templates.renderer import Renderer
+
+Ask = Callable[[str], subprocess.CompletedProcess[str]]
+PLAIN = "-ltpre.iLsfxCIvu"
+COMPARING = "-nltprce.iLsfxCIvu"
+
+
+@pytest.fixture
+def ask(example: Renderer, tmp_path: Path) -> Ask:
+    """Ask the rendered command; what it would run is written down instead."""
+    base = tmp_path / "portal's"
+    (base / "releases" / "final-1").mkdir(parents=True)
+    (base / "current").symlink_to("releases/final-1")
+    command = tmp_path / "command"
+    command.write_text(
+        example.text("portal_reader", "source.sh.j2", portal_reader_base_path=str(base)), encoding="utf-8"
+    )
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "nice").write_text('#!/bin/sh\necho "$PWD" "$@"\n', encoding="utf-8")
+    (programs / "nice").chmod(0o700)
+
+    def asked(words: str) -> subprocess.CompletedProcess[str]:
+        environment = {"PATH": f"{programs}:{os.environ['PATH']}", "SSH_ORIGINAL_COMMAND": words}
+        return subprocess.run(
+            ["sh", str(command)], env=environment, capture_output=True, text=True, check=False
+        )
+
+    return asked
+
+
+@pytest.mark.parametrize(
+    "options", [PLAIN, f"{PLAIN} --bwlimit=500", COMPARING, f"{COMPARING} --bwlimit=500"]
+)
+@pytest.mark.parametrize("path", ["./", "/etc/"])
+def test_the_callers_read_the_active_release_and_no_other_folder(ask: Ask, options: str, path: str) -> None:
+    answer = ask(f"rsync --server --sender {options} . {path}")
+    assert answer.returncode == 0
+    assert answer.stdout.endswith(
+        f"/portal's/releases/final-1 ionice -c 3 rsync --server --sender {options} . ./\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "rsync --server --sender -sltpre.iLsfxCIvu",
+        "rsync --server --sender -sltpre.iLsfxCIvu . ./",
+        "rsync --server --sender -s . ./",
+        "rsync --server --sender -lLtpre.iLsfxCIvu . ./",
+        "rsync --server --sender -lktpre.iLsfxCIvu . ./",
+        "rsync --server --sender -ltpre.iLsfxCIvu --remove-source-files . ./",
+        "rsync --server --sender -ltpre.iLsfxCIvu --copy-unsafe-links . ./",
+        "rsync --server --sender -ltpre.iLsfxCIvu --bwlimit=5 -s . ./",
+        "rsync --server --sender -ltpre.iLsfxCIvu . ./ /etc/",
+        "rsync --server --sender --remove-source-files . ./",
+        "rsync --server -ltpre.iLsfxCIvu . ./",
+        "sh",
+        "",
+    ],
+)
+def test_all_else_is_refused(ask: Ask, words: str) -> None:
+    answer = ask(words)
+    assert (answer.returncode, answer.stdout) == (6, "")
+    assert answer.stderr.startswith("refused")
+
+
+def test_the_name_of_the_active_release(ask: Ask) -> None:
+    assert ask("release").stdout == "final-1\n"
