@@ -64,6 +64,8 @@ def test_the_callers_read_the_active_release_and_no_other_folder(ask: Ask, optio
         "rsync --server --sender -ltpre.iLsfxCIvu . ./ /etc/",
         "rsync --server --sender --remove-source-files . ./",
         "rsync --server -ltpre.iLsfxCIvu . ./",
+        "marker",
+        "size",
         "sh",
         "",
     ],
