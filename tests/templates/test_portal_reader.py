@@ -78,3 +78,34 @@ def test_all_else_is_refused(ask: Ask, words: str) -> None:
 
 def test_the_name_of_the_active_release(ask: Ask) -> None:
     assert ask("release").stdout == "final-1\n"
+
+
+def test_the_dump_comes_from_the_portals_own_server(ask: Ask) -> None:
+    words = ask("dump").stdout.split()
+    start = words.index("mariadb-dump")
+    assert words[start + 1 : start + 3] == ["--no-defaults", "--socket=/run/mysqld/mysqld.sock"]
+    assert words[-1] == "portal_final_1"
+
+
+@pytest.mark.parametrize(
+    ("role", "template", "given"),
+    [
+        (
+            "portal_clone",
+            "pull.sh.j2",
+            {"portal_clone_release": "clone-20250101000000", "portal_clone_source_address": "192.0.2.11"},
+        ),
+        (
+            "production_backup",
+            "backup.sh.j2",
+            {"production_backup_name": "20250101000000", "production_backup_source_address": "192.0.2.11"},
+        ),
+    ],
+)
+def test_a_copy_goes_into_its_own_hosts_server(
+    example: Renderer, role: str, template: str, given: dict[str, str]
+) -> None:
+    text = example.text(role, template, "staging-1", **given, **{f"{role}_database_socket": "/run/a b.sock"})
+    assert "sql=(mariadb --no-defaults --socket='/run/a b.sock')\n" in text
+    assert [line for line in text.splitlines() if line.startswith("mariadb ") or "| mariadb" in line] == []
+    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
