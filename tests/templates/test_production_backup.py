@@ -78,3 +78,15 @@ def test_a_backup_without_files_proves_nothing(run: Run, tmp_path: Path) -> None
     assert answer.returncode == 1
     assert "no file" in answer.stderr
     assert not (tmp_path / "backups" / NAME).exists()
+
+
+def test_what_a_killed_run_left_goes_and_is_counted_as_no_backup(example: Renderer) -> None:
+    names = ["20250103000000", "20250101000000", "20250102000000", "20250104000000.new"]
+    unneeded = example.value(
+        "production_backup",
+        "__production_backup_unneeded",
+        "staging-1",
+        production_backup_keep=2,
+        __production_backup_all={"files": [{"path": f"/var/backups/boxlift/{name}"} for name in names]},
+    )
+    assert [Path(path).name for path in unneeded] == ["20250101000000", "20250104000000.new"]
