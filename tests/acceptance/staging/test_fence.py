@@ -65,6 +65,8 @@ def test_switch_is_off(active_release: Release, option: tuple[str, str], expecte
 
 def test_no_cron_runs_the_portal(portal: Host) -> None:
     assert portal.check_output("grep -rlE 'cron_events' /etc/cron.d /var/spool/cron || true") == ""
+    assert portal.run("systemctl is-enabled portal-agents.timer").stdout.strip() != "enabled"
+    assert portal.run("systemctl is-active portal-agents.timer").stdout.strip() != "active"
 
 
 def test_table_names_equal_production(active_release: Release, production_database: Database) -> None:
