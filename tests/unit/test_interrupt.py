@@ -12,10 +12,13 @@ from boxlift.runner.interrupt import signals_interrupt
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_interrupt_inside_and_are_as_before_afterwards(number: signal.Signals) -> None:
-    before = signal.getsignal(number)
-    with pytest.raises(KeyboardInterrupt, match=number.name), signals_interrupt():
-        signal.raise_signal(number)
-    assert signal.getsignal(number) is before
+    found = signal.signal(number, signal.SIG_DFL)
+    try:
+        with pytest.raises(KeyboardInterrupt, match=number.name), signals_interrupt():
+            signal.raise_signal(number)
+        assert signal.getsignal(number) is signal.SIG_DFL
+    finally:
+        signal.signal(number, found)
 
 
 def test_what_nohup_ignores_stays_ignored() -> None:
