@@ -6,6 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from pathlib import Path
+from typing import Any
 
 import pytest
 from testinfra.host import Host
@@ -144,4 +145,14 @@ def baseline(portal: Host, restored_release: Release) -> dict[str, object]:
     content = json.loads(portal.file(f"{restored_release.state}/baseline.json").content_string)
     if not isinstance(content, dict):
         raise TypeError("baseline.json holds no object")
+    return content
+
+
+@pytest.fixture(scope="session")
+def manifest(setting: Setting) -> dict[str, Any]:
+    """What the writer of the backup put in, where it says so (backups of real portals come without)."""
+    path = setting("acceptance_manifest", None)
+    if not path:
+        pytest.skip("the inventory names no acceptance_manifest")
+    content: dict[str, Any] = json.loads(Path(str(path)).read_text())
     return content

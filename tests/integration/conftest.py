@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pymysql
 import pytest
+from ansible.module_utils.boxlift_sql import Database
 
 
 @pytest.fixture(scope="session")
@@ -65,3 +66,14 @@ def mariadb_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     finally:
         process.terminate()
         process.wait(30)
+
+
+@pytest.fixture
+def session(mariadb_socket: Path) -> Iterator[Database]:
+    """The modules' own connection to that server, on which nothing of boxlift's is left from other tests."""
+    database = Database(
+        {"login_unix_socket": str(mariadb_socket), "login_user": "root", "login_password": None}
+    )
+    database.run("DROP DATABASE IF EXISTS boxlift")
+    yield database
+    database.close()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,13 +20,9 @@ HASH = "$6$salt$" + "x" * 80
 
 
 @pytest.fixture
-def database(mariadb_socket: Path) -> Iterator[Database]:
-    session = Database(
-        {"login_unix_socket": str(mariadb_socket), "login_user": "root", "login_password": None}
-    )
+def database(session: Database) -> Database:
     for statement in (
         f"DROP DATABASE IF EXISTS {SCHEMA}",
-        "DROP DATABASE IF EXISTS boxlift",
         f"CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4",
         f"CREATE TABLE {SCHEMA}.b_user (ID INT PRIMARY KEY, LOGIN VARCHAR(50), EMAIL VARCHAR(255),"
         " ACTIVE CHAR(1), BLOCKED CHAR(1), EXTERNAL_AUTH_ID VARCHAR(255), LID CHAR(2),"
@@ -51,8 +46,7 @@ def database(mariadb_socket: Path) -> Iterator[Database]:
             person,
         )
     session.commit()
-    yield session
-    session.close()
+    return session
 
 
 @pytest.fixture

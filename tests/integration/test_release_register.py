@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from ansible.module_utils.boxlift_sql import Database
 
@@ -14,13 +11,9 @@ SCHEMA = "portal_final_1"
 
 
 @pytest.fixture
-def database(mariadb_socket: Path) -> Iterator[Database]:
-    session = Database(
-        {"login_unix_socket": str(mariadb_socket), "login_user": "root", "login_password": None}
-    )
+def database(session: Database) -> Database:
     for statement in (
         f"DROP DATABASE IF EXISTS {SCHEMA}",
-        "DROP DATABASE IF EXISTS boxlift",
         f"CREATE DATABASE {SCHEMA}",
         f"CREATE TABLE {SCHEMA}.b_crm_lead (ID INT PRIMARY KEY)",
         f"CREATE TABLE {SCHEMA}.b_tasks (ID INT PRIMARY KEY)",
@@ -28,8 +21,7 @@ def database(mariadb_socket: Path) -> Iterator[Database]:
     ):
         session.run(statement)
     session.commit()
-    yield session
-    session.close()
+    return session
 
 
 @pytest.fixture

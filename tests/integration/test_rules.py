@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,13 +12,9 @@ SCHEMA = "portal_test"
 
 
 @pytest.fixture
-def database(mariadb_socket: Path) -> Iterator[Database]:
-    session = Database(
-        {"login_unix_socket": str(mariadb_socket), "login_user": "root", "login_password": None}
-    )
+def database(session: Database) -> Database:
     for statement in (
         f"DROP DATABASE IF EXISTS {SCHEMA}",
-        "DROP DATABASE IF EXISTS boxlift",
         f"CREATE DATABASE {SCHEMA} CHARACTER SET utf8mb4",
         f"CREATE TABLE {SCHEMA}.b_option (MODULE_ID VARCHAR(50), NAME VARCHAR(100), VALUE MEDIUMTEXT,"
         " PRIMARY KEY (MODULE_ID, NAME))",
@@ -35,8 +29,7 @@ def database(mariadb_socket: Path) -> Iterator[Database]:
     ):
         session.run(statement)
     session.commit()
-    yield session
-    session.close()
+    return session
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 import testinfra
@@ -63,8 +63,3 @@ class Inventory:
     def address(self, name: str) -> str:
         """Address by which the control node reaches the host."""
         return str(self.setting(name, "ansible_host", name))
-
-    def settings(self, name: str) -> Mapping[str, object]:
-        """All variables of a host, not templated."""
-        variables: Mapping[str, object] = self._variables.get_vars(host=self._manager.get_host(name))
-        return variables

@@ -1,13 +1,10 @@
 """Every file of the backup stands in the release, byte for byte."""
 
 import json
-from pathlib import Path
 from typing import Any
 
-import pytest
 from testinfra.host import Host
 
-from boxlift.verify.inventory import Setting
 from boxlift.verify.release import Release
 
 # Names under which a restore keeps files that would be live in a document root (backup_format 6).
@@ -35,16 +32,6 @@ for root in sys.argv[1:]:
             found[os.path.relpath(path, base).hex()] = ["file", os.path.getsize(path), digest]
 json.dump(found, sys.stdout)
 """
-
-
-@pytest.fixture(scope="module")
-def manifest(setting: Setting) -> dict[str, Any]:
-    """What the writer of the backup put in, where it says so (backups of real portals come without)."""
-    path = setting("acceptance_manifest", None)
-    if not path:
-        pytest.skip("the inventory names no acceptance_manifest")
-    content: dict[str, Any] = json.loads(Path(str(path)).read_text())
-    return content
 
 
 def listing(portal: Host, folder: str) -> dict[bytes, tuple[str, int, str | None]]:
