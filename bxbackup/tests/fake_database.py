@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bxbackup.dump import find_dump
 from bxbackup.load import LoadProgress, LoadResult
+from bxbackup.measures import TableLoad
 from bxbackup.target import Target
 
 
@@ -30,6 +31,7 @@ class FakeDatabase:
         time_zone: str = "+00:00",
         state_dir: Path,
         progress: Callable[[LoadProgress], None],
+        measured: Callable[[TableLoad], None],
     ) -> LoadResult:
         files = find_dump(dump_dir)
         survey = files.survey()
@@ -38,6 +40,9 @@ class FakeDatabase:
             self.loaded[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
         tables = len(survey.tables)
         progress(LoadProgress(tables, tables, 1, 1, 1, ""))
+        for name, table in survey.tables.items():
+            size = sum(end - start for start, end in table.spans())
+            measured(TableLoad(name, size, 1, "2026-11-20T10:00:00+00:00", 0.1))
         return LoadResult("fake", tables, 0, 1, 0, 0.1, (), {}, resumed=False)
 
     def write_baseline(self, path: Path, **_: object) -> None:

@@ -31,6 +31,7 @@ from bxbackup.collation import Translator
 from bxbackup.ddl import Key, KeyKind, TableDefinition, add_keys, parse_table, quoted_name, rewrite_view
 from bxbackup.dump import DumpFiles, DumpReader, Survey, TableDump, find_dump, text_of
 from bxbackup.errors import DamagedError, DatabaseError, RefusedError, UsageError
+from bxbackup.measures import TableLoad
 from bxbackup.rows import RowLoader, clash_in_table, take_apart, too_wide
 from bxbackup.server import (
     Account,
@@ -44,6 +45,7 @@ from bxbackup.server import (
     read_account,
     telling,
 )
+from bxbackup.state import now
 from bxbackup.target import Mark, Order, Phase, State, Target
 
 LATE_KEYS_FROM = 2 << 20
@@ -189,6 +191,7 @@ def load_dump(
     time_zone: str = "+00:00",
     state_dir: Path,
     progress: Callable[[LoadProgress], None],
+    measured: Callable[[TableLoad], None] = lambda _: None,
     sessions: int | None = None,
     patience: float = PATIENCE,
 ) -> LoadResult:
@@ -198,6 +201,7 @@ def load_dump(
         where the server has them.
     :param time_zone: session time zone under which TIMESTAMP values are read, as the server names zones.
     :param progress: called from one thread at a time, a few times a second at most.
+    :param measured: told what each table has cost, from any thread.
     :param sessions: parallel sessions; None for one more than this machine has cores, 8 at most.
     :param patience: seconds that the server may be away.
     :raises DamagedError: the dump is not complete.
@@ -232,7 +236,7 @@ def load_dump(
         target.create(control, database, state.identity, plan.collation)
         done = target.marks(control)
         limit = server.packet - PACKET_MARGIN
-        run = _Run(_Job(account, dump, plan, order, limit, patience, progress), done)
+        run = _Run(_Job(account, dump, plan, order, limit, patience, progress, measured), done)
         run.tables(sessions or min(8, (os.cpu_count() or 1) + 1))
         views = run.views()
         result = LoadResult(
@@ -405,6 +409,7 @@ class _Job:
     limit: int
     patience: float
     progress: Callable[[LoadProgress], None]
+    measured: Callable[[TableLoad], None]
 
 
 class _StoppedError(Exception):
@@ -510,6 +515,7 @@ class _Run:
         with contextlib.closing(DumpReader(self._job.dump)) as reader:
             try:
                 while table := self._next():
+                    started, began, first = now(), time.monotonic(), self._at(table) or Mark(Phase.ROWS)
                     attempts = 0
                     before = self._at(table)
                     while True:
@@ -531,6 +537,12 @@ class _Run:
                                     advice="look into the server's error log",
                                     kept="what was loaded stays",
                                 ) from error
+                    last = self._at(table) or first
+                    size = table.bytes_after(last.statements) - table.bytes_after(first.statements)
+                    seconds = time.monotonic() - began
+                    self._job.measured(
+                        TableLoad(table.dump.name, size, last.rows - first.rows, started, seconds)
+                    )
             finally:
                 self._end(session)
 

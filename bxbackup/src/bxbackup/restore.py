@@ -16,6 +16,7 @@ from bxbackup.cipher import Decryption
 from bxbackup.durable import disk_full, write_failure
 from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
 from bxbackup.load import LoadProgress, LoadResult, check_target, load_dump
+from bxbackup.measures import Line, Measures, PartUnpack
 from bxbackup.pace import Cap, Window
 from bxbackup.source import Part, Source
 from bxbackup.state import State, now
@@ -152,6 +153,8 @@ class Restore:
         self._abandoned = threading.Event()
         self._uploads: Uploads | None = None
         self._transfer: Transfer | None = None
+        self._measures = Measures(options.state.measures)
+        self._line: Line | None = None
         self._unpacking: Unpacking | None = None
         self._loaded: LoadResult | None = None
         self._load: LoadProgress | None = None
@@ -295,13 +298,17 @@ class Restore:
                     window=self._options.window,
                     patience=self._options.patience,
                 )
-                asyncio.run(self._transfer.run())
+                transfer = self._transfer
+                self._line = Line(lambda: transfer.arrived, self._measures.add)
+                asyncio.run(transfer.run())
             else:
                 self._take_local(source.listed or [])
         except BackupError as error:
             self._shelf.stop(error)
             raise
         finally:
+            if self._line is not None:
+                self._line.end()
             self._shelf.stop(AbsentError("the transfer has ended"))
 
     def _take_local(self, parts: list[Part]) -> None:
@@ -385,14 +392,16 @@ class Restore:
                 raise suspect_files(work.problems)
 
     def _take(self, work: Unpacking, path: Path) -> None:
+        started, began = now(), time.monotonic()
         try:
-            work.take(path, path.name)
+            size = work.take(path, path.name)
         except DamagedError as error:
             if self._options.source.remote:
                 # It was whole when it came, so the disk has altered it.
                 discard(self._state.parts, path.name)
                 error.advice = "look at the disk; start the same command again and this part is fetched again"
             raise
+        self._measures.add(PartUnpack(path.name, size, started, time.monotonic() - began))
 
     def _load_dump(self) -> None:
         self._dump_passed.wait()
@@ -408,6 +417,7 @@ class Restore:
             time_zone=options.time_zone,
             state_dir=self._state.load,
             progress=self._loading,
+            measured=self._measures.add,
         )
         self._remark(self._loaded.remarks())
         write_baseline(
@@ -481,6 +491,9 @@ class Restore:
         for key in ("fetched", "verified"):
             self._status.parts[key] = (self._status.parts[key] or 0) + 1
         self._shelf.put(part.number, path)
+        spent = self._transfer.measure(part.number) if self._transfer is not None else None
+        if spent is not None:
+            self._measures.add(spent)
 
     def failed(self, part: Part, error: BackupError) -> None:
         """Remember that a part will not come."""
@@ -518,6 +531,8 @@ class Restore:
         status = self._status
         if self._transfer is not None:
             status.rate, status.fetched = self._transfer.rate, self._transfer.fetched
+        if self._line is not None:
+            self._line.look(waiting=status.state == "waiting")
         if self._unpacking is not None:
             status.files = self._unpacking.counts.files
         if self._uploads is not None:

@@ -56,6 +56,11 @@ class State:
         return self.folder / "status.json"
 
     @property
+    def measures(self) -> Path:
+        """How fast each room was, for forecasts."""
+        return self.folder / "measures.jsonl"
+
+    @property
     def baseline(self) -> Path:
         """The figures that the restored database had before its portal ran."""
         return self.folder / "baseline.json"

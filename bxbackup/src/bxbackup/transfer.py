@@ -25,6 +25,7 @@ import aiohttp
 from bxbackup.durable import disk_full, read_json, room_for, sync_folder, write_failure, write_json
 from bxbackup.errors import AbsentError, BackupError, DamagedError
 from bxbackup.evidence import Finding, check
+from bxbackup.measures import PartFetch
 from bxbackup.pace import Cap, Meter, Window
 from bxbackup.remote import (
     OK,
@@ -42,6 +43,7 @@ from bxbackup.remote import (
     strong_etag,
 )
 from bxbackup.source import Part, Source
+from bxbackup.state import now
 from bxbackup.volume import read_marks
 
 HEAD = 1 << 16
@@ -137,6 +139,9 @@ class Progress:
     changes: int = 0
     fetches: int = 0
     generation: int = 0
+    arrived: int = 0
+    began: tuple[str, float] | None = None
+    repairs: int = 0
     running: list[Segment] = field(default_factory=list)
     todo: deque[Segment] = field(default_factory=deque)
     planned: bool = False
@@ -258,9 +263,25 @@ class Transfer:
         return sum(progress.have for progress in self._parts)
 
     @property
+    def arrived(self) -> int:
+        """Bytes that came over the line in this run, useful or not."""
+        return self._meter.total
+
+    @property
     def rate(self) -> float:
         """Bytes per second now."""
         return self._meter.rate
+
+    def measure(self, number: int) -> PartFetch | None:
+        """What a part that is ready has cost in this run; None if it was there before."""
+        progress = self._parts[number]
+        if progress.began is None:
+            return None
+        started, began = progress.began
+        seconds = time.monotonic() - began
+        return PartFetch(
+            progress.part.name, progress.size or 0, progress.arrived, started, seconds, progress.repairs
+        )
 
     def stop(self) -> None:
         """End as soon as possible; may be called from another thread."""
@@ -382,9 +403,7 @@ class Transfer:
         if other and progress.done and not progress.planned:
             # Fetched by an earlier run; what changes during this one is for `_changed` to judge.
             progress.forget()
-            self._events.repaired(
-                "is another object at the source than before; fetched anew", progress.part.name
-            )
+            self._repaired(progress, "is another object at the source than before; fetched anew")
         progress.size, progress.etag, progress.ranges = found.size, found.etag, found.ranges
 
     def _check_room(self) -> None:
@@ -635,6 +654,8 @@ class Transfer:
 
     async def _took(self, progress: Progress, count: int) -> None:
         self._meter.add(count)
+        progress.began = progress.began or (now(), time.monotonic())
+        progress.arrived += count
         progress.unsaved += count
         due = progress.unsaved >= SAVE_EVERY or time.monotonic() - progress.saved > _SAVE_SECONDS
         if due and not progress.lock.locked():
@@ -675,7 +696,7 @@ class Transfer:
             )
         progress.changes += 1
         self._begin_anew(progress)
-        self._events.repaired("changed at the source while it was fetched; begun anew", progress.part.name)
+        self._repaired(progress, "changed at the source while it was fetched; begun anew")
         return True
 
     def _begin_anew(self, progress: Progress) -> None:
@@ -732,7 +753,7 @@ class Transfer:
                 await self._save(progress)
                 self._give_up(progress, trouble)
             else:
-                self._events.repaired(trouble, progress.part.name)
+                self._repaired(progress, trouble)
         finally:
             progress.checking = False
             self._work.set()
@@ -779,6 +800,10 @@ class Transfer:
                 kept="all other parts are kept; start the same command again",
             )
         return f"arrived damaged ({error.cause}); fetched again"
+
+    def _repaired(self, progress: Progress, what: str) -> None:
+        progress.repairs += 1
+        self._events.repaired(what, progress.part.name)
 
     def _give_up(self, progress: Progress, error: BackupError) -> None:
         progress.given_up = True

@@ -120,8 +120,8 @@ class Unpacking:
         """Whether a path below the target came with the archive."""
         return self._unpacker.wrote(path)
 
-    def take(self, path: Path, name: str) -> None:
-        """Unpack the next volume from its file, then make it durable.
+    def take(self, path: Path, name: str) -> int:
+        """Unpack the next volume from its file, then make it durable. Returns its uncompressed bytes.
 
         After an error this object is of no more use: a new one goes on after the last volume that was taken.
 
@@ -137,6 +137,7 @@ class Unpacking:
                     self.progress(reader.compressed)
         self.next += 1
         self._checkpoint()
+        return reader.uncompressed
 
     def finish(self) -> bool:
         """All volumes were taken. Returns whether the stream ended between two entries."""
