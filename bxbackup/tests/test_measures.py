@@ -13,7 +13,6 @@ from backup_samples import M1, Run
 from fake_database import FakeDatabase
 from faulty_server import Answer, FaultyServer, Request
 
-from bxbackup import measures
 from bxbackup.measures import Line, LineSlice, Measures, PartUnpack
 
 UNPACKED = PartUnpack("a.tar.gz", 512, "2026-11-20T10:00:00+00:00", 0.25)
@@ -112,7 +111,7 @@ def test_a_file_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 
 def test_slices_leave_out_the_time_in_which_nothing_may_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, arrived = [0.0], [0]
-    monkeypatch.setattr(measures.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr("bxbackup.measures.time.monotonic", lambda: clock[0])
     found: list[LineSlice] = []
     line = Line(lambda: arrived[0], found.append)
 
