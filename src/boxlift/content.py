@@ -24,3 +24,11 @@ def content_root() -> Path:
         f"boxlift's playbooks and roles are missing from {own or 'this installation'}",
         cure="correct BOXLIFT_CONTENT" if own else "pip install --force-reinstall boxlift",
     )
+
+
+def suites(content: Path) -> list[str]:
+    """Names of the suites of acceptance tests that exist."""
+    folder = content / "tests" / "acceptance"
+    return sorted(
+        path.name for path in folder.glob("[a-z]*") if path.is_dir() and any(path.glob("test_*.py"))
+    )

@@ -126,6 +126,14 @@ def test_confirm_refuse_reopen(project: Project) -> None:
         "confirm", "inform-users", "--by", "Anna", "--note", "by mail"
     )
     assert "open again" in call("confirm", "inform-users", "--by", "Anna", "--reopen")
+    call("confirm", "inform-users", "--by", "Anna")
+    assert "doubtful now, do or confirm them again: inform-users" in call(
+        "confirm", "request-backup", "--by", "Anna", "--reopen"
+    )
+    assert "? inform-users may not hold any more: request-backup is not done any more" in call("plan")
+    assert data("plan", "plan")["phases"][1]["steps"][1]["doubt"] == "request-backup is not done any more"
+    assert data("status", "status")["doubtful"] == ["inform-users"]
+    call("confirm", "request-backup", "--by", "Anna")
     assert "refused by Anna" in call("confirm", "inform-users", "--by", "Anna", "--refuse")
     assert "did you mean `inform-users`" in call("confirm", "inform-user", "--by", "A", code=2)
     assert "exclude each other" in call(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from boxlift.plan import Kind, Pass, PlanError, default_plan, parse_plan
+from boxlift.plan import Kind, Pass, PlanError, default_plan, load_plan, parse_plan
+from boxlift.plan.load import Known
 
 CONTRACT = {
     "prepare": (
@@ -90,6 +93,7 @@ def _person(name: str, more: str = "") -> str:
     return f"{{id: {name}, title: ttt, owner: client, kind: confirm, instructions: do, {more}}}"
 
 
+KNOWN = Known(frozenset({"install_portal.yml", "warm_up.yml"}), frozenset({"repairs", "environment"}))
 OWN = """\
 phases:
   - id: prepare
@@ -129,6 +133,10 @@ def test_needs_on_dropped_steps_pass_on_to_what_those_needed() -> None:
         (("needs: [install-portal]", "needs: [deploy-certificate]"), 12, "which comes later in the plan"),
         (("- deploy-certificate", "- install-portal"), 13, "the id `install-portal` is used twice"),
         (("owner: contractor", "owner: nobody"), 9, "owner: Input should be 'contractor' or 'client'"),
+        (("owner: contractor", "owner: cliemt"), 9, "or 'client'; did you mean `client`?"),
+        (("estimate: 3h", "playbooks: [instal_portal.yml]"), 6, "did you mean `install_portal.yml`?"),
+        (("estimate: 3h", "suites: [repair]"), 6, "the suite `repair`, which does not exist; did you mean"),
+        (("estimate: 3h", "estimate: 3h\n        estimate: 4h"), 7, "found duplicate key"),
         (("estimate: 3h", "estimate: soon"), 6, "a duration is written as 90s, 15m, 1h 30m or 3d"),
         (("        kind: confirm\n", ""), 7, "kind: Field required"),
         (("phases:", "phase:"), 1, "unknown key `phase` in a plan; did you mean `phases`?"),
@@ -138,7 +146,7 @@ def test_needs_on_dropped_steps_pass_on_to_what_those_needed() -> None:
 )
 def test_mistakes_are_told_with_line_and_nearest_name(change: tuple[str, str], line: int, text: str) -> None:
     with pytest.raises(PlanError) as caught:
-        parse_plan(OWN.replace(*change), "plan.yml", default_plan())
+        parse_plan(OWN.replace(*change), "plan.yml", default_plan(), KNOWN)
     assert any(problem.line == line and text in problem.text for problem in caught.value.problems), (
         caught.value
     )
@@ -156,3 +164,40 @@ def test_all_mistakes_are_told_at_once() -> None:
 def test_a_plan_that_is_no_mapping_is_refused() -> None:
     with pytest.raises(PlanError, match="a plan is a mapping"):
         parse_plan("- a\n", "plan.yml")
+
+
+def test_a_project_reorders_steps() -> None:
+    text = (
+        "phases:\n  - id: move\n    steps:\n      - inform-users\n"
+        "      - {id: request-backup, needs: [inform-users]}\n      - restore-backup\n"
+    )
+    plan = parse_plan(
+        text.replace("inform-users\n", "{id: inform-users, needs: []}\n", 1), "p", default_plan()
+    )
+    assert plan.ids() == ["inform-users", "request-backup", "restore-backup"]
+    assert plan.needs("restore-backup", Pass.FINAL) == ["request-backup"]
+    with pytest.raises(PlanError, match="p:4: `inform-users` needs `request-backup`, which comes later"):
+        parse_plan(text, "p", default_plan())
+
+
+HOSTILE = {
+    "not text": b"phases:\n  - id: \xff\n",
+    "self-made loop": b"phases: &a\n  - *a\n",
+    "bomb": b"a: &a [x,x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(b"%c: &%c [%s]\n" % (n, n, b",".join([b"*%c" % (n - 1)] * 10)) for n in b"bcdefghi")
+    + b"phases: *i\n",
+    "deep": b"phases: " + b"[" * 20_000,
+    "control characters": b"phases: \x00",
+    "a number": b"42",
+    "steps that are no list": b"phases: [{id: a, steps: 1}]",
+    "unknown tag": b"phases: !!python/object/apply:os.system ['true']",
+    "empty": b"",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_plan_is_refused_with_a_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "plan.yml"
+    path.write_bytes(content)
+    with pytest.raises(PlanError, match=r"plan\.yml:\d+: "):
+        load_plan(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -18,14 +19,34 @@ PLAN = default_plan()
 
 @pytest.fixture
 def journal(tmp_path: Path) -> Journal:
-    return Journal(tmp_path / "journal.db")
+    return Journal(tmp_path / "journal.db", clock=CLOCK)
 
 
 def where(journal: Journal, pass_: Pass = Pass.REHEARSAL, *, alive: bool = False) -> Position:
     return position(PLAN, journal, pass_, runner_alive=alive)
 
 
-def did(journal: Journal, step: str, outcome: str | None = "done", pass_: Pass = Pass.REHEARSAL) -> None:
+class Clock:
+    def __init__(self) -> None:
+        self.now = time.time()
+
+    def __call__(self) -> float:
+        self.now += 0.01
+        return self.now
+
+
+CLOCK = Clock()
+
+
+def did(
+    journal: Journal,
+    step: str,
+    outcome: str | None = "done",
+    pass_: Pass = Pass.REHEARSAL,
+    *,
+    changes: int = 0,
+    seconds: float = 0.0,
+) -> None:
     """Write an attempt; None leaves it running."""
     attempt = journal.begin(
         run=1,
@@ -38,9 +59,9 @@ def did(journal: Journal, step: str, outcome: str | None = "done", pass_: Pass =
         log="",
     )
     if outcome is not None:
-        journal.end(
-            attempt, outcome, 0 if outcome == "done" else 4, cause=None if outcome == "done" else "broke"
-        )
+        done = outcome == "done"
+        CLOCK.now += seconds - 0.01
+        journal.end(attempt, outcome, 0 if done else 4, changes=changes, cause=None if done else "broke")
 
 
 def say(journal: Journal, step: str, word: Word = Word.CONFIRM, pass_: Pass = Pass.REHEARSAL) -> str:
@@ -153,6 +174,62 @@ def test_words_that_make_no_sense_are_refused(journal: Journal) -> None:
     say(journal, "request-backup")
     with pytest.raises(UsageError, match="confirmed already"):
         say(journal, "request-backup")
+
+
+def test_reopening_makes_doubtful_what_came_after(journal: Journal) -> None:
+    go_through(journal, "switch-names", Pass.FINAL)
+    told = say(journal, "check-business", Word.REOPEN, Pass.FINAL)
+    after = (
+        "go-no-go, stop-cloud-sales, transfer-delta, delete-test-data, declare-healthy, backup-production,"
+        " switch-names"
+    )
+    assert told == f"check-business is open again; doubtful now, do or confirm them again: {after}"
+    now = where(journal, Pass.FINAL)
+    assert now.of("switch-names").state is State.DONE
+    assert now.of("switch-names").doubt == "check-business is not done any more"
+    # what only rests on doubtful steps may not be done, how many done ones stand between
+    assert now.of("open-portal").missing == ("check-business",)
+    assert standing(now, journal).doubtful == tuple(after.split(", "))
+    say(journal, "check-business", pass_=Pass.FINAL)
+    now = where(journal, Pass.FINAL)
+    assert now.of("go-no-go").doubt == "check-business was done again after it"
+    assert now.of("switch-names").doubt == now.of("go-no-go").doubt
+    assert now.of("open-portal").missing == ()
+    say(journal, "go-no-go", Word.REOPEN, Pass.FINAL)
+    say(journal, "go-no-go", pass_=Pass.FINAL)
+    assert where(journal, Pass.FINAL).of("go-no-go").doubt is None
+
+
+def test_what_is_changed_after_it_was_tested_makes_the_test_doubtful(journal: Journal) -> None:
+    go_through(journal, "check-business")
+    did(journal, "repair-portal")
+    assert not where(journal).doubtful
+    did(journal, "repair-portal", changes=1)
+    doubtful = [item.step.id for item in where(journal).doubtful]
+    assert doubtful == [
+        "configure-telephony-server",
+        "connect-telephony",
+        "check-telephony",
+        "check-business",
+    ]
+    did(journal, "deploy-certificate", changes=1)
+    assert [item.step.id for item in where(journal).doubtful][:2] == ["check-portal", doubtful[0]]
+
+
+def test_an_estimate_is_the_whole_time_of_a_step_with_its_failed_attempts(journal: Journal) -> None:
+    go_through(journal, "inform-users")
+    did(journal, "restore-backup", "interrupted", seconds=40.0)
+    did(journal, "restore-backup", seconds=10.0)
+    did(journal, "restore-backup", seconds=1.0)
+    expected = where(journal, Pass.FINAL).of("restore-backup").expected
+    assert (expected.seconds, expected.samples) == (50.0, 1)
+    assert expected.confidence == "measured once; the next is no longer with 50 %"
+    say(journal, "request-backup", Word.REOPEN)
+    say(journal, "request-backup")
+    did(journal, "restore-backup", seconds=70.0)
+    expected = where(journal, Pass.FINAL).of("restore-backup").expected
+    assert expected.confidence == "50 s to 1 min 10 s in 2 runs; the next is no longer with 66 %"
+    assert where(journal, Pass.FINAL).of("soak").expected.confidence == "as the plan guesses"
 
 
 def test_status_in_five_lines(journal: Journal) -> None:

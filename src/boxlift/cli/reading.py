@@ -58,12 +58,15 @@ def plan(context: typer.Context, pass_: PassOption = None, as_json: JsonOption =
         table.add_row(
             f"  {item.step.id}",
             item.step.owner,
-            _SIGN[item.state],
+            _SIGN[item.state] + (" [bold yellow]?[/]" if item.doubt else ""),
             duration(took),
             duration(item.estimate),
             item.step.title,
         )
-    console().print(table)
+    out = console()
+    out.print(table)
+    for item in where.doubtful:
+        out.print(f"? {item.step.id} may not hold any more: {item.doubt}", markup=False, soft_wrap=True)
 
 
 def _plan_data(where: Position) -> dict[str, Any]:
@@ -86,8 +89,10 @@ def _plan_data(where: Position) -> dict[str, Any]:
                 "ended": iso(item.ended),
                 "seconds": _rounded(item.seconds),
                 "estimate": _rounded(item.estimate),
+                "confidence": item.expected.confidence,
                 "attempts": item.attempts,
                 "cause": item.cause,
+                "doubt": item.doubt,
             }
         )
     return {"pass": str(where.pass_), "release": where.release, "phases": list(phases.values())}

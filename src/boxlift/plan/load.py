@@ -15,25 +15,39 @@ from __future__ import annotations
 
 import difflib
 import io
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from itertools import count
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedBase, CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from boxlift.errors import UsageError
 from boxlift.plan.model import Phase, Plan, Step
 
 Location = tuple[int | str, ...]
+_MOST_NODES = 100_000
+_EXPECTED = re.compile(r"'([^']+)'")
 _FIELDS = {
     "plan": list(Plan.model_fields),
     "phase": list(Phase.model_fields),
     "step": list(Step.model_fields),
 }
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a plan's steps may name: playbooks (`provision.yml`) and suites of tests."""
+
+    playbooks: frozenset[str]
+    suites: frozenset[str]
 
 
 @dataclass(frozen=True)
@@ -57,7 +71,7 @@ def default_plan() -> Plan:
     return parse_plan(text, "default.yml")
 
 
-def load_plan(path: Path | None) -> Plan:
+def load_plan(path: Path | None, known: Known | None = None) -> Plan:
     """The project's plan where it has a file of its own, else the default."""
     base = default_plan()
     if path is None:
@@ -66,38 +80,55 @@ def load_plan(path: Path | None) -> Plan:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot read the plan file {path}: {error.strerror}") from error
-    return parse_plan(text, path.name, base)
+    except UnicodeDecodeError as error:
+        line = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise PlanError(path.name, [Problem(line, "this is no UTF-8 text")]) from error
+    return parse_plan(text, path.name, base, known)
 
 
-def parse_plan(text: str, name: str, base: Plan | None = None) -> Plan:
-    """Text of a plan file to a plan; `base` is the plan that named steps are taken from."""
+def parse_plan(text: str, name: str, base: Plan | None = None, known: Known | None = None) -> Plan:
+    """Text of a plan file to a plan.
+
+    `base` is the plan that named steps are taken from; with `known` the file's own playbooks and suites have
+    to be among these.
+    """
     try:
         tree = YAML(typ="rt").load(io.StringIO(text))
+    except RecursionError as error:
+        raise PlanError(name, [Problem(1, "this is too deep for a plan")]) from error
     except MarkedYAMLError as error:
         mark = error.problem_mark
         raise PlanError(name, [Problem(mark.line + 1 if mark else 1, str(error.problem))]) from error
+    except YAMLError as error:
+        raise PlanError(name, [Problem(1, str(error).splitlines()[0])]) from error
     if not isinstance(tree, CommentedMap):
         raise PlanError(name, [Problem(1, "a plan is a mapping with the key `phases`")])
-    data = _plain(tree)
+    try:
+        data = _plain(tree, count(1))
+    except (RecursionError, OverflowError) as error:
+        raise PlanError(name, [Problem(1, "this is too large or too deep for a plan")]) from error
     if base is not None:
         data = _inherit(data, base, tree, name)
     try:
         plan = Plan.model_validate(data)
     except ValidationError as error:
-        raise PlanError(
-            name, [_problem(tree, item["loc"], item["type"], item["msg"]) for item in error.errors()]
-        ) from error
+        raise PlanError(name, [_problem(tree, item) for item in error.errors()]) from error
     problems = list(_broken_references(plan, tree))
+    if known is not None:
+        problems += _unknown_work(plan, tree, known)
     if problems:
         raise PlanError(name, problems)
     return plan
 
 
-def _plain(node: object) -> object:
+def _plain(node: object, seen: Iterator[int]) -> object:
+    """Python's own types; OverflowError where aliases blow a small file up."""
+    if next(seen) > _MOST_NODES:
+        raise OverflowError
     if isinstance(node, CommentedMap):
-        return {str(key): _plain(value) for key, value in node.items()}
+        return {str(key): _plain(value, seen) for key, value in node.items()}
     if isinstance(node, CommentedSeq):
-        return [_plain(value) for value in node]
+        return [_plain(value, seen) for value in node]
     return node
 
 
@@ -173,16 +204,48 @@ def _broken_references(plan: Plan, tree: CommentedMap) -> Iterable[Problem]:
             seen.add(step.id)
 
 
-def _problem(tree: CommentedMap, location: Location, kind: str, message: str) -> Problem:
+def _unknown_work(plan: Plan, tree: CommentedMap, known: Known) -> Iterable[Problem]:
+    """Playbooks and suites that the file names and nobody has."""
+    for phase_number, phase in enumerate(plan.phases):
+        for number, step in enumerate(phase.steps):
+            here: Location = ("phases", phase_number, "steps", number)
+            for field, names, there in (
+                ("playbooks", step.playbooks, known.playbooks),
+                ("suites", step.suites, known.suites),
+            ):
+                for index, name in enumerate(names if _has(tree, (*here, field)) else ()):
+                    if name not in there:
+                        line = _line(tree, (*here, field, index))
+                        text = f"`{step.id}` names the {field[:-1]} `{name}`, which does not exist"
+                        yield Problem(line, text + nearest(name, there))
+
+
+def _problem(tree: CommentedMap, item: ErrorDetails) -> Problem:
+    location = item["loc"]
     line = _line(tree, location)
-    if kind == "extra_forbidden":
+    if item["type"] == "extra_forbidden":
         key = str(location[-1])
         owner = "step" if "steps" in location else "phase" if "phases" in location else "plan"
         return Problem(line, f"unknown key `{key}` in a {owner}{nearest(key, _FIELDS[owner])}")
     where = ".".join(
         str(part) for part in location if isinstance(part, str) and part not in {"phases", "steps"}
     )
+    message = item["msg"]
+    if item["type"] in {"enum", "literal_error"}:
+        expected = str(item.get("ctx", {}).get("expected", ""))
+        message += nearest(str(item["input"]), _EXPECTED.findall(expected))
     return Problem(line, f"{where}: {message}" if where else message)
+
+
+def _has(tree: CommentedMap, location: Location) -> bool:
+    """Whether the file itself says something there."""
+    node: Any = tree
+    try:
+        for part in location:
+            node = node[part]
+    except (KeyError, IndexError, TypeError):
+        return False
+    return True
 
 
 def _line(tree: CommentedMap, location: Location) -> int:
@@ -191,15 +254,14 @@ def _line(tree: CommentedMap, location: Location) -> int:
     line = 1
     for part in location:
         if isinstance(node, CommentedMap) and part in node:
-            line = int(node.lc.key(part)[0]) + 1
-            node = node[part]
+            place = node.lc.key(part)
         elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
-            line = int(node.lc.item(part)[0]) + 1
-            node = node[part]
+            # what a tag made knows no lines
+            place = node.lc.item(part) if node.lc.data else None
         else:
             break
-        if isinstance(node, CommentedBase) and not isinstance(node, CommentedMap | CommentedSeq):
-            break
+        line = int(place[0]) + 1 if place else line
+        node = node[part]
     return line
 
 

@@ -22,6 +22,7 @@ class Standing:
     running: tuple[str, ...]
     failed: tuple[str, ...]
     waiting: tuple[str, ...]
+    doubtful: tuple[str, ...]
     next_step: str | None
     next_command: str | None
     seconds_left: int
@@ -55,6 +56,7 @@ def standing(position: Position, journal: Journal) -> Standing:
         running=names[State.RUNNING],
         failed=names[State.FAILED],
         waiting=names[State.WAITING],
+        doubtful=tuple(item.step.id for item in position.doubtful),
         next_step=first.step.id if first else None,
         next_command=command(first) if first else None,
         seconds_left=round(left),
@@ -92,6 +94,8 @@ def _where(position: Position, looked: Segment | None) -> str:
         elif item.state is State.FAILED:
             cause = (item.cause or "see boxlift journal").splitlines()[0]
             text += f"; {item.step.id} failed: {cause}"
+    if position.doubtful:
+        text += f"; doubtful: {', '.join(item.step.id for item in position.doubtful)}"
     return text
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from boxlift.journal import Attempt, Journal, Verdict
+from boxlift.plan.estimate import UNKNOWN, Estimate, estimate
 from boxlift.plan.model import Kind, Pass, Phase, Plan, Step
 
 BACKUP_STEP = "request-backup"
@@ -24,7 +25,11 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class StepState:
-    """One step of a pass. Times are seconds since 1970 UTC, durations and estimates seconds."""
+    """One step of a pass. Times are seconds since 1970 UTC, durations seconds.
+
+    `missing`: steps that must be done before, also those that were reopened behind a step that is done.
+    `doubt`: why a step that is done may not hold any more; None where nothing speaks against it.
+    """
 
     step: Step
     phase: Phase
@@ -32,10 +37,16 @@ class StepState:
     started: float | None = None
     ended: float | None = None
     seconds: float | None = None
-    estimate: float | None = None
+    expected: Estimate = UNKNOWN
     attempts: int = 0
     cause: str | None = None
     missing: tuple[str, ...] = ()
+    doubt: str | None = None
+
+    @property
+    def estimate(self) -> float | None:
+        """Seconds."""
+        return self.expected.seconds
 
 
 @dataclass(frozen=True)
@@ -58,6 +69,11 @@ class Position:
         return [state for state in self.steps if state.state not in {State.DONE, State.SKIPPED}]
 
     @property
+    def doubtful(self) -> list[StepState]:
+        """Steps that are done and may not hold any more."""
+        return [state for state in self.steps if state.doubt is not None]
+
+    @property
     def in_pass(self) -> list[StepState]:
         return [state for state in self.steps if state.state is not State.SKIPPED]
 
@@ -77,6 +93,7 @@ def position(plan: Plan, journal: Journal, pass_: Pass, *, runner_alive: bool) -
     verdicts = journal.verdicts()
     release = release_of(pass_, verdicts)
     found: dict[str, StepState] = {}
+    renewed: dict[str, float] = {}
     for phase, step in plan.steps():
         if pass_ not in step.passes:
             found[step.id] = StepState(step, phase, State.SKIPPED)
@@ -90,28 +107,47 @@ def position(plan: Plan, journal: Journal, pass_: Pass, *, runner_alive: bool) -
             return record.pass_ == pass_ and (step.id == BACKUP_STEP or record.release == release)
 
         needs = [found[need] for need in plan.needs(step.id, pass_)]
-        missing = tuple(need.step.id for need in needs if need.state is not State.DONE)
-        estimate = _estimate(step, pass_, attempts)
+        missing = _missing(needs)
+        expected = estimate(step, attempts, release)
         if step.kind is Kind.CONFIRM:
             own = [verdict for verdict in verdicts if counts(verdict)]
             ready = max((need.ended for need in needs if need.ended is not None), default=None)
-            found[step.id] = _of_person(
-                step, phase, verdicts=own, missing=missing, ready=ready, estimate=estimate
-            )
+            state = _of_person(step, phase, verdicts=own, missing=missing, ready=ready, expected=expected)
+            began, ended = state.ended, state.ended
         else:
             tries = [attempt for attempt in attempts if counts(attempt)]
-            found[step.id] = _of_machine(
-                step, phase, attempts=tries, missing=missing, estimate=estimate, runner_alive=runner_alive
+            state = _of_machine(
+                step, phase, attempts=tries, missing=missing, expected=expected, runner_alive=runner_alive
             )
+            began = state.started
+            ended = max((tried.ended or 0.0 for tried in tries if tried.changes), default=None)
+        if state.state is State.DONE and ended is not None:
+            renewed[step.id] = ended
+        later = [need.step.id for need in needs if renewed.get(need.step.id, 0.0) > (began or 0.0)]
+        found[step.id] = replace(state, doubt=_doubt(state, needs, later))
     return Position(pass_, release, tuple(found.values()))
 
 
-def _estimate(step: Step, pass_: Pass, attempts: Sequence[Attempt]) -> float | None:
-    """What the step took in the other pass, else what the plan says."""
-    for attempt in reversed(attempts):
-        if attempt.step == step.id and attempt.outcome == "done" and attempt.pass_ != pass_:
-            return attempt.seconds
-    return step.estimate
+def _missing(needs: Sequence[StepState]) -> tuple[str, ...]:
+    """Needs that are not done; behind one that is done, what it misses itself because it was reopened."""
+    found: dict[str, None] = {}
+    for need in needs:
+        found.update(dict.fromkeys(need.missing if need.state is State.DONE else [need.step.id]))
+    return tuple(found)
+
+
+def _doubt(state: StepState, needs: Sequence[StepState], later: Sequence[str]) -> str | None:
+    """Why a step that is done may not hold: behind it something was reopened, or done again `later`.
+
+    What is done again in a phase that stands for both passes casts no doubt beyond its next steps.
+    """
+    if state.state is not State.DONE:
+        return None
+    if state.missing:
+        return f"{state.missing[0]} is not done any more"
+    if later:
+        return f"{later[0]} was done again after it"
+    return next((need.doubt for need in needs if need.doubt and not need.phase.once), None)
 
 
 def _of_person(
@@ -121,12 +157,12 @@ def _of_person(
     verdicts: Sequence[Verdict],
     missing: tuple[str, ...],
     ready: float | None,
-    estimate: float | None,
+    expected: Estimate,
 ) -> StepState:
     last = verdicts[-1] if verdicts else None
     if last is None or last.verdict == "reopen":
         state = State.TODO if missing else State.WAITING
-        return StepState(step, phase, state, started=ready, estimate=estimate, missing=missing)
+        return StepState(step, phase, state, started=ready, expected=expected, missing=missing)
     state = State.DONE if last.verdict == "confirm" else State.FAILED
     started = ready if ready is not None and ready <= last.at else last.at
     return StepState(
@@ -136,7 +172,7 @@ def _of_person(
         started=started,
         ended=last.at,
         seconds=last.at - started,
-        estimate=estimate,
+        expected=expected,
         attempts=len(verdicts),
         cause=f"refused by {last.by}" + (f": {last.note}" if last.note else "")
         if state is State.FAILED
@@ -151,11 +187,11 @@ def _of_machine(
     *,
     attempts: Sequence[Attempt],
     missing: tuple[str, ...],
-    estimate: float | None,
+    expected: Estimate,
     runner_alive: bool,
 ) -> StepState:
     if not attempts:
-        return StepState(step, phase, State.TODO, estimate=estimate, missing=missing)
+        return StepState(step, phase, State.TODO, expected=expected, missing=missing)
     last = attempts[-1]
     if last.outcome == "done":
         state = State.DONE
@@ -170,7 +206,7 @@ def _of_machine(
         started=last.started,
         ended=last.ended,
         seconds=last.seconds,
-        estimate=estimate,
+        expected=expected,
         attempts=len(attempts),
         cause=last.cause or ("the runner was ended" if state is State.FAILED else None),
         missing=missing,

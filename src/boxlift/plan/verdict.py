@@ -7,7 +7,7 @@ from enum import StrEnum
 from boxlift.errors import RefusedError, UsageError
 from boxlift.journal import Journal
 from boxlift.plan.model import Kind, Pass, Plan
-from boxlift.plan.state import BACKUP_STEP, State, position
+from boxlift.plan.state import BACKUP_STEP, Position, State, position
 
 
 class Word(StrEnum):
@@ -54,14 +54,23 @@ def speak(
         raise UsageError(f"`{name}` is confirmed already", cure=f"boxlift confirm {name} --by NAME --reopen")
     journal.verdict(pass_, name, where.release, verdict=word, by=by.strip(), note=note)
     after = position(plan, journal, pass_, runner_alive=runner_alive)
-    if word is Word.REOPEN:
-        return f"{name} is open again"
-    if word is Word.REFUSE:
-        return f"{name} is refused by {by}; run stops before what needs it"
-    text = f"{name} is confirmed by {by}"
+    if word is not Word.CONFIRM:
+        text = (
+            f"{name} is open again"
+            if word is Word.REOPEN
+            else f"{name} is refused by {by}; run stops before what needs it"
+        )
+        return f"{text}{_doubtful(after)}"
+    text = f"{name} is confirmed by {by}{_doubtful(after)}"
     if name == BACKUP_STEP:
         text += f"; the next restore fills the release {after.release}"
     following = [item for item in after.ahead if item.state is not State.RUNNING]
     if following:
         text += f"; next: {following[0].step.id} ({following[0].step.owner})"
     return text
+
+
+def _doubtful(where: Position) -> str:
+    """What may not hold any more because of what it rests on."""
+    names = [item.step.id for item in where.doubtful]
+    return f"; doubtful now, do or confirm them again: {', '.join(names)}" if names else ""

@@ -17,10 +17,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 
-from boxlift.content import content_root
+from boxlift.content import content_root, suites
 from boxlift.errors import UsageError
 from boxlift.journal import Journal
 from boxlift.plan import Pass, Plan, load_plan
+from boxlift.plan.load import Known
 from boxlift.project import backup
 from boxlift.project.backup import Backup
 from boxlift.project.lock import RunnerLock, is_held
@@ -68,6 +69,11 @@ class Project:
         return self.root / ".boxlift"
 
     @property
+    def playbooks(self) -> Path:
+        """Playbooks for steps that the project's plan adds."""
+        return self.root / "playbooks"
+
+    @property
     def runs(self) -> Path:
         return self.state / "runs"
 
@@ -80,7 +86,18 @@ class Project:
         backup.write(self.root, pass_, sources, password)
 
     def plan(self) -> Plan:
-        return load_plan(self._path(self.settings.plan) if self.settings.plan else None)
+        """The plan of this move: its own file, or the default."""
+        if self.settings.plan is None:
+            return load_plan(None)
+        content = content_root()
+        playbooks = [*(content / "playbooks").glob("*.yml"), *self.playbooks.glob("*.yml")]
+        known = Known(frozenset(path.name for path in playbooks), frozenset(suites(content)))
+        return load_plan(self._path(self.settings.plan), known)
+
+    def playbook(self, name: str) -> Path:
+        """Where a step's playbook is: boxlift's, or one of the project's own."""
+        carried = content_root() / "playbooks" / name
+        return carried if carried.is_file() else self.playbooks / name
 
     def journal(self) -> Journal:
         return Journal(self.state / "journal.db")

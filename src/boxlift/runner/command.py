@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from boxlift.content import content_root
+from boxlift.content import content_root, suites
 from boxlift.errors import ExitCode, RefusedError, UsageError
 from boxlift.plan import Pass
 from boxlift.plan.load import nearest
 from boxlift.plan.state import Position, State, position
 from boxlift.project import Project
 from boxlift.runner.display import Display
-from boxlift.runner.suite import suites
 from boxlift.runner.walk import PREFLIGHT_SUITE, at_work, place_option, variables
 from boxlift.runner.work import Work
 

@@ -85,7 +85,7 @@ class Session:
 
     def _playbook(self, playbook: str, log: Log, content: Path, vault: Path) -> Failure | None:
         order = Order(
-            playbook=content / "playbooks" / playbook,
+            playbook=self._project.playbook(playbook),
             inventory=self._project.inventory,
             content=content,
             project=self._project.root,

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from boxlift.content import suites
 from boxlift.errors import BoxliftError, UsageError
 from boxlift.journal import Result
 from boxlift.plan.load import nearest
@@ -35,14 +36,6 @@ class SuiteOrder:
     project: Path
     folder: Path
     vault_password: Path
-
-
-def suites(content: Path) -> list[str]:
-    """Names of the suites that exist."""
-    folder = content / "tests" / "acceptance"
-    return sorted(
-        path.name for path in folder.glob("[a-z]*") if path.is_dir() and any(path.glob("test_*.py"))
-    )
 
 
 def command(order: SuiteOrder) -> list[str]:
