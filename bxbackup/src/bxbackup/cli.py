@@ -11,21 +11,18 @@ from typing import Annotated
 
 import typer
 
-from bxbackup import commands
+from bxbackup import commands, manual
 from bxbackup.durable import write_failure
 from bxbackup.errors import BackupError, RefusedError
+from bxbackup.ownership import parse_ownership
 from bxbackup.report import print_failure
 from bxbackup.source import shown
 
 app = typer.Typer(
     name="bxbackup",
     help="Reads, verifies and restores backups of Bitrix24 and 1C-Bitrix.",
-    epilog=(
-        "Exit codes: 0 done and sound, 1 a fault of bxbackup, 2 usage, 3 damaged bytes, "
-        "4 absent bytes or source (can be gone on with), 5 password, 6 refused as unsafe, 7 database."
-    ),
+    epilog=manual.ALL.epilog(),
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -33,21 +30,35 @@ app = typer.Typer(
 Archive = Annotated[
     Path,
     typer.Argument(
-        metavar="ARCHIVE", help="Path of the first volume, or of the folder that holds the volumes."
+        metavar="ARCHIVE",
+        help="Path of the first volume, or of the folder that holds the volumes. The others are found beside "
+        "it by their numbers.",
     ),
 ]
 PasswordFile = Annotated[
     Path | None,
-    typer.Option("--password-file", metavar="FILE", help="File whose first line is the backup's password."),
+    typer.Option(
+        "--password-file",
+        metavar="FILE",
+        help="File whose first line is the backup's password, in UTF-8; case and spaces matter. "
+        "By default none.",
+    ),
 ]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of text; no progress.")]
 To = Annotated[
-    Path, typer.Option("--to", metavar="DIR", help="Folder to fill: absent, empty, or begun by this command.")
+    Path,
+    typer.Option(
+        "--to",
+        metavar="DIR",
+        help="Folder to fill: absent, empty, or begun with the same state folder.",
+    ),
 ]
 Database = Annotated[
     str,
     typer.Option(
-        "--database", metavar="NAME", help="Database to fill: absent, empty, or begun by this command."
+        "--database",
+        metavar="NAME",
+        help="Database to fill: absent, empty, or begun with the same state folder.",
     ),
 ]
 DefaultsFile = Annotated[
@@ -55,7 +66,8 @@ DefaultsFile = Annotated[
     typer.Option(
         "--defaults-file",
         metavar="FILE",
-        help="MariaDB client option file with the server's address and account.",
+        help="MariaDB client option file with the server's address and account. By default this user, over "
+        "the socket /run/mysqld/mysqld.sock.",
     ),
 ]
 Collation = Annotated[
@@ -63,13 +75,16 @@ Collation = Annotated[
     typer.Option(
         "--collation",
         metavar="C",
-        help="The one collation for everything; by default the dump's own, where the server has it.",
+        help="The one collation for everything. By default the dump's own where the server has it, else "
+        "utf8mb4_uca1400_nopad_ai_ci.",
     ),
 ]
 TimeZone = Annotated[
     str,
     typer.Option(
-        "--time-zone", metavar="Z", help="Session time zone of the load; TIMESTAMP columns depend on it."
+        "--time-zone",
+        metavar="Z",
+        help="Time zone of the sessions that load, as the server names it; TIMESTAMP columns depend on it.",
     ),
 ]
 StateFolder = Annotated[
@@ -78,7 +93,41 @@ StateFolder = Annotated[
         "--state",
         metavar="DIR",
         envvar="BXBACKUP_STATE",
-        help="Folder for parts, dumps and progress; never below --to.",
+        help="State folder: parts, dumps, progress; never below --to. The same one goes on with a restore.",
+    ),
+]
+Owner = Annotated[
+    str | None,
+    typer.Option(
+        "--owner",
+        metavar="USER",
+        help="Who is to own the unpacked files, by name or number; another than oneself only as root. "
+        "By default the caller.",
+    ),
+]
+Group = Annotated[
+    str | None,
+    typer.Option(
+        "--group",
+        metavar="GROUP",
+        help="Their group, by name or number; one's own groups, or any as root. By default the caller's.",
+    ),
+]
+FileMode = Annotated[
+    str | None,
+    typer.Option(
+        "--file-mode",
+        metavar="MODE",
+        help="Octal mode of unpacked files, never executable; settings and dumps get 0600 whatever is asked. "
+        "By default 0644 less the umask.",
+    ),
+]
+FolderMode = Annotated[
+    str | None,
+    typer.Option(
+        "--folder-mode",
+        metavar="MODE",
+        help="Octal mode of folders. By default 0755 less the umask.",
     ),
 ]
 DEFAULT_STATE = Path("bxbackup-state")
@@ -99,37 +148,68 @@ def options(
     """Reads, verifies and restores backups of Bitrix24 and 1C-Bitrix."""
 
 
-@app.command()
+@app.command(epilog=manual.INSPECT.epilog())
 def inspect(archive: Archive, json: Json = False) -> None:
-    """Say what a backup is: form, parts, sizes, encryption. Reads only the beginnings; needs no password."""
+    """Say what a backup is: form, parts, sizes, encryption.
+
+    Reads only the beginning of each part: takes a moment and needs no password. Whether the parts are whole
+    is what verify finds out.
+    """
     raise typer.Exit(commands.inspect(archive, json=json))
 
 
-@app.command()
+@app.command(epilog=manual.VERIFY.epilog())
 def verify(archive: Archive, password_file: PasswordFile = None, json: Json = False) -> None:
-    """Read every byte of a backup, write nothing, and say how sound it is."""
+    """Read every byte of a backup, write nothing, and say how sound it is.
+
+    All parts are read even if one is bad, so that one run names every bad part. Checked are each gzip
+    member's checksum, the sizes in the format's own marks, the headers of all entries, and the end line of
+    the database dump. The evidence that speaks for a part is named: etag, crc+bx, crc or
+    structure, from strong to weak.
+    """
     raise typer.Exit(commands.verify(archive, password_file, json=json))
 
 
-@app.command()
-def unpack(archive: Archive, to: To, password_file: PasswordFile = None) -> None:
-    """Unpack a backup. Stopped at any moment, the same command goes on after the last whole part."""
-    raise typer.Exit(commands.unpack(archive, to, password_file))
+@app.command(epilog=manual.UNPACK.epilog())
+def unpack(
+    archive: Archive,
+    to: To,
+    *,
+    password_file: PasswordFile = None,
+    owner: Owner = None,
+    group: Group = None,
+    file_mode: FileMode = None,
+    folder_mode: FolderMode = None,
+) -> None:
+    """Unpack a backup's files and dump; needs no database.
+
+    Stopped at any moment, the same command goes on after the last whole part. Settings come under side names
+    (.settings.restore.php, dbconn.restore.php, .htaccess.restore); restore.php is left out. No link is
+    made or followed, nothing is executable, and nothing leaves the folder.
+    """
+    ownership = parse_ownership(owner, group, file_mode, folder_mode)
+    raise typer.Exit(commands.unpack(archive, to, password_file, ownership))
 
 
-@app.command()
+@app.command(epilog=manual.LOAD.epilog())
 def load(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds an unpacked backup.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder that holds an unpacked backup, or just the dump.")
+    ],
     database: Database,
     defaults_file: DefaultsFile = None,
     collation: Collation = None,
     time_zone: TimeZone = "+00:00",
 ) -> None:
-    """Load the dump of an unpacked backup. Stopped at any moment, the same command goes on."""
+    """Load the dump of an unpacked backup into a database of its own.
+
+    Stopped at any moment, the same command goes on, table by table. Rows come first, secondary indexes after;
+    a dump without its end line is refused before the first statement.
+    """
     raise typer.Exit(commands.load(folder, database, defaults_file, collation, time_zone))
 
 
-@app.command()
+@app.command(epilog=manual.RESTORE.epilog())
 def restore(
     source: Annotated[
         str,
@@ -147,18 +227,29 @@ def restore(
     connections: Annotated[
         int | None,
         typer.Option(
-            "--connections", metavar="N", min=1, max=64, help="How many at once; by default as many as help."
+            "--connections",
+            metavar="N",
+            min=1,
+            max=64,
+            help="How many at once. By default 4, and more while that measurably helps.",
         ),
     ] = None,
     limit: Annotated[
-        str | None, typer.Option("--limit", metavar="RATE", help="Bytes per second, for example 800K or 2M.")
+        str | None,
+        typer.Option(
+            "--limit",
+            metavar="RATE",
+            help="Cap for all connections together in bytes per second; K, M, G are 1000, 1000000, … . "
+            "By default none.",
+        ),
     ] = None,
     between: Annotated[
         str | None,
         typer.Option(
             "--between",
             metavar="HH:MM-HH:MM",
-            help="Fetch only at this time of day, by this machine's clock.",
+            help="Fetch only at this time of day, by this machine's clock; unpacking and loading go on. "
+            "By default always.",
         ),
     ] = None,
     collation: Collation = None,
@@ -167,7 +258,10 @@ def restore(
     patience: Annotated[
         float,
         typer.Option(
-            "--patience", metavar="SECONDS", min=0, help="How long to try without getting a single byte."
+            "--patience",
+            metavar="SECONDS",
+            min=0,
+            help="How long to try without getting a single byte.",
         ),
     ] = 600.0,
     uploads_from: Annotated[
@@ -193,11 +287,17 @@ def restore(
             help="End well though files changed while the backup was written; report them.",
         ),
     ] = False,
+    owner: Owner = None,
+    group: Group = None,
+    file_mode: FileMode = None,
+    folder_mode: FolderMode = None,
     json: Json = False,
 ) -> None:
     """Fetch, verify, unpack and load a backup, all at once.
 
-    Stopped at any moment, by kill -9 too, the same command goes on where it was.
+    Stopped at any moment, by kill -9 too, the same command goes on where it was; with a new SOURCE as well,
+    for parts are known by name, size and ETag, never by URL. Files go below --to, settings under side names;
+    parts and the dump stay in the state folder.
     """
     raise typer.Exit(
         commands.restore(
@@ -216,14 +316,21 @@ def restore(
             uploads_from=uploads_from or [],
             allow_missing_uploads=allow_missing_uploads,
             allow_suspect_files=allow_suspect_files,
+            ownership=parse_ownership(owner, group, file_mode, folder_mode),
             json=json,
         )
     )
 
 
-@app.command()
+@app.command(hidden=True, name="manual")
+def print_manual() -> None:
+    """Print the manual page bxbackup(1) for man."""
+    typer.echo(manual.roff(app), nl=False)
+
+
+@app.command(epilog=manual.STATUS.epilog())
 def status(state: StateFolder = DEFAULT_STATE, json: Json = False) -> None:
-    """Say how far a restore is."""
+    """Say how far a restore is, whether it runs or not."""
     raise typer.Exit(commands.status(state, json=json))
 
 

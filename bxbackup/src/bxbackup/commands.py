@@ -14,6 +14,7 @@ from bxbackup.durable import is_locked, read_json
 from bxbackup.errors import AbsentError, UsageError
 from bxbackup.inspection import inspect as look_at
 from bxbackup.load import check_target, load_dump
+from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, parse_rate, parse_window
 from bxbackup.report import amount, console, print_json
 from bxbackup.restore import Options, Restore
@@ -90,7 +91,7 @@ def complete_set(parts: list[Part]) -> list[Part]:
     return parts
 
 
-def unpack(archive: Path, to: Path, password_file: Path | None) -> int:
+def unpack(archive: Path, to: Path, password_file: Path | None, ownership: Ownership | None = None) -> int:
     """Unpack all volumes; go on where an earlier run stopped."""
     parts = complete_set(local_parts(archive))
     password = None if password_file is None else read_password(password_file)
@@ -103,7 +104,7 @@ def unpack(archive: Path, to: Path, password_file: Path | None) -> int:
     with state.held():
         state.claim(to)
         identity = f"{split_name(parts[0].name)[0]} {len(parts)} {sum(sizes)}"
-        work = Unpacking(state.folder, {"site": to}, identity, decryption)
+        work = Unpacking(state.folder, {"site": to}, identity, decryption, ownership=ownership)
         try:
             with Display("unpack", sum(sizes)) as display:
                 for part, start in zip(
@@ -187,6 +188,7 @@ def restore(
     uploads_from: list[str],
     allow_missing_uploads: bool,
     allow_suspect_files: bool,
+    ownership: Ownership,
     json: bool,
 ) -> int:
     """The whole way; prints the final status."""
@@ -207,6 +209,7 @@ def restore(
         mirrors=tuple(uploads_from) or MIRRORS,
         allow_missing_uploads=allow_missing_uploads,
         allow_suspect_files=allow_suspect_files,
+        ownership=ownership,
     )
     for secret in (password_file, Path(source[1:]) if source.startswith("@") else None):
         if secret is not None and stat.S_IMODE(secret.stat().st_mode) & 0o077:

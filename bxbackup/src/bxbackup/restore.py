@@ -17,6 +17,7 @@ from bxbackup.durable import disk_full, write_failure
 from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
 from bxbackup.load import LoadProgress, LoadResult, check_target, load_dump
 from bxbackup.measures import Line, Measures, PartUnpack
+from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, Window
 from bxbackup.source import Part, Source
 from bxbackup.state import State, now
@@ -53,6 +54,7 @@ class Options:
     mirrors: tuple[str, ...] = MIRRORS
     allow_missing_uploads: bool = False
     allow_suspect_files: bool = False
+    ownership: Ownership = field(default_factory=Ownership)
 
 
 class Shelf:
@@ -357,6 +359,7 @@ class Restore:
             self._options.source.first,
             self._shelf.decryption(),
             passed_dump=self._dump_passed.set,
+            ownership=self._options.ownership,
         )
         self._unpacking = work
         try:
@@ -448,6 +451,7 @@ class Restore:
             window=options.window,
             patience=options.patience,
             stopped=self._abandoned.is_set,
+            ownership=options.ownership,
         )
         try:
             asyncio.run(self._uploads.run())

@@ -12,11 +12,13 @@ import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 from bxbackup.durable import room_for, sync_filesystem
 from bxbackup.errors import RefusedError
+from bxbackup.ownership import Ownership
 from bxbackup.tarstream import Entry, Problem
 
 Room = Literal["site", "dump", "list", "ignored"]
@@ -33,7 +35,6 @@ _SIDE_NAMES = {
 }
 _SECRET = frozenset({b"bitrix/.settings.restore.php", b"bitrix/php_interface/dbconn.restore.php"})
 _FOLDERS_KEPT_OPEN = 64
-_FILE_MODE, _FOLDER_MODE, _SECRET_MODE = 0o644, 0o755, 0o600
 _OPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -116,6 +117,7 @@ class Folders:
     """Folders below one root, opened without following any link. The root's descriptor stays open."""
 
     root: int
+    ownership: Ownership = field(default_factory=Ownership)
     _open: OrderedDict[tuple[bytes, ...], int] = field(default_factory=OrderedDict)
 
     def descriptor(self, components: tuple[bytes, ...]) -> int:
@@ -135,7 +137,7 @@ class Folders:
             try:
                 opened = os.open(components[-1], flags, dir_fd=parent)
             except FileNotFoundError:
-                os.mkdir(components[-1], _FOLDER_MODE, dir_fd=parent)
+                self.ownership.create_folder(components[-1], parent)
                 opened = os.open(components[-1], flags, dir_fd=parent)
         except (NotADirectoryError, OSError) as error:
             if isinstance(error, NotADirectoryError) or error.errno == _ELOOP:
@@ -144,6 +146,7 @@ class Folders:
                     advice=_TAKEN,
                 ) from error
             raise
+        self.ownership.take_folder(opened)
         self._open[components] = opened
         if len(self._open) > _FOLDERS_KEPT_OPEN:
             _, oldest = self._open.popitem(last=False)
@@ -189,6 +192,7 @@ class Unpacker:
         `ignored`, which goes nowhere.
     :param listing: file that gets one JSON line per entry written; needed to go on after a stop.
     :param passed_dump: called once, when the first entry after the dump begins.
+    :param ownership: of what goes to `site`; the other rooms are this process's own.
     """
 
     def __init__(
@@ -196,6 +200,7 @@ class Unpacker:
         rooms: dict[Room, Path],
         listing: Path,
         passed_dump: Callable[[], None] | None = None,
+        ownership: Ownership | None = None,
     ) -> None:
         self.counts = Counts()
         self.problems: list[dict[str, Any]] = []
@@ -210,7 +215,9 @@ class Unpacker:
         self._entry: Entry | None = None
         self._folders: dict[Room, Folders] = {}
         for room, path in rooms.items():
-            self._folders[room] = Folders(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+            asked = ownership if room == "site" and ownership is not None else Ownership()
+            self._folders[room] = Folders(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), asked)
+            asked.take_folder(self._folders[room].root)
         self._listing = listing.open("ab")
 
     def remarks(self) -> list[str]:
@@ -395,16 +402,21 @@ class Unpacker:
         components = tuple(placed.path.split(b"/"))
         if room != "site":
             components = components[-1:]
-        folder = self._folders[room].descriptor(components[:-1])
-        mode = _FILE_MODE if room == "site" and placed.path not in _SECRET else _SECRET_MODE
-        if placed.room in ("dump", "list"):
-            mode = _SECRET_MODE
+        folders = self._folders[room]
+        folder = folders.descriptor(components[:-1])
+        create = partial(
+            folders.ownership.create_file,
+            components[-1],
+            folder,
+            _OPEN | os.O_EXCL,
+            secret=placed.room != "site" or placed.path in _SECRET,
+        )
         try:
-            descriptor = os.open(components[-1], _OPEN | os.O_CREAT | os.O_EXCL, mode, dir_fd=folder)
+            descriptor = create()
         except FileExistsError:
             # Never written through: the name may be a hard link to a file of another release.
             self._remove(components, folder)
-            descriptor = os.open(components[-1], _OPEN | os.O_CREAT | os.O_EXCL, mode, dir_fd=folder)
+            descriptor = create()
         key = _key(room, b"/".join(components))
         if key in self._seen:
             self.counts.duplicates += 1

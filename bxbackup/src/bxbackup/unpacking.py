@@ -10,6 +10,7 @@ from typing import Any
 from bxbackup.cipher import SERVICE_BLOCK, Decryption, password_needed, read_service_block, unlock
 from bxbackup.durable import read_json, write_json
 from bxbackup.errors import DamagedError, RefusedError
+from bxbackup.ownership import Ownership
 from bxbackup.tarstream import Position, TarParser
 from bxbackup.unpack import Counts, Room, Unpacker
 from bxbackup.volume import VolumeReader
@@ -59,6 +60,7 @@ class Unpacking:
     :param state: folder for the checkpoint and the list of files.
     :param rooms: see `Unpacker`.
     :param identity: what tells this backup from another; a checkpoint of another one is refused.
+    :param ownership: of the unpacked files; None: this process's own.
     :param progress: told the compressed bytes taken so far in the volume in hand.
     """
 
@@ -67,6 +69,7 @@ class Unpacking:
     identity: str
     decryption: Decryption | None
     passed_dump: Callable[[], None] | None = None
+    ownership: Ownership | None = None
     progress: Callable[[int], None] | None = None
     next: int = 0
     finished: bool = False
@@ -82,7 +85,7 @@ class Unpacking:
             )
         if found is None:
             (self.state / LISTING).unlink(missing_ok=True)
-        self._unpacker = Unpacker(self.rooms, self.state / LISTING, self.passed_dump)
+        self._unpacker = self._new_unpacker()
         position = Position()
         if found is not None:
             position = Position.from_json(found["position"])
@@ -91,11 +94,14 @@ class Unpacking:
             except RefusedError:
                 self._unpacker.close()
                 (self.state / LISTING).unlink(missing_ok=True)
-                self._unpacker = Unpacker(self.rooms, self.state / LISTING, self.passed_dump)
+                self._unpacker = self._new_unpacker()
                 position = Position()
             else:
                 self.next = found["next"]
         self._parser = TarParser(self._unpacker, position)
+
+    def _new_unpacker(self) -> Unpacker:
+        return Unpacker(self.rooms, self.state / LISTING, self.passed_dump, self.ownership)
 
     @property
     def dump_passed(self) -> bool:

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from bxbackup.durable import room_for, sync_filesystem, write_failure, write_json
 from bxbackup.errors import AbsentError, BackupError, DamagedError
 from bxbackup.evidence import is_md5
+from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, Window
 from bxbackup.remote import (
     PARTIAL,
@@ -50,7 +51,6 @@ _BATCH = 500
 _ROUNDS = 3
 _AT_ONCE = 16
 _NAMED = 3
-_MODE = 0o644
 _WRITE = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -146,6 +146,7 @@ class Uploads:
     window: Window | None = None
     patience: float = 600.0
     stopped: Callable[[], bool] = lambda: False
+    ownership: Ownership = field(default_factory=Ownership)
     counts: UploadCounts = field(default_factory=UploadCounts)
     _missing: list[Missing] = field(default_factory=list)
     _done: set[str] = field(default_factory=set)
@@ -162,7 +163,8 @@ class Uploads:
         self._read_done()
         self.folder.mkdir(exist_ok=True)
         root = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
-        folders = Folders(root)
+        folders = Folders(root, self.ownership)
+        self.ownership.take_folder(root)
         waiting = read_list(self.listing)
         try:
             async with Remote(SILENCE) as remote, asyncio.TaskGroup() as group:
@@ -260,7 +262,7 @@ class Uploads:
         folder = os.dup(folders.descriptor(components[:-1]))
         partial = _partial_name(components)
         try:
-            descriptor = os.open(partial, _WRITE | os.O_CREAT, _MODE, dir_fd=folder)
+            descriptor = self.ownership.create_file(partial, folder, _WRITE)
             try:
                 await self._receive(mirror, upload, remote, descriptor)
             finally:
