@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from boxlift.errors import ExitCode
-from boxlift.journal import Result
-from boxlift.runner.events import Line, Reader, Restore, Task
+from boxlift.journal import Measure, Result
+from boxlift.runner.events import Line, Measures, Reader, Restore, Task
 from boxlift.runner.failure import Failure, cause_of, code_of
 
 START, END = "2026-11-20T18:00:00.000000", "2026-11-20T18:00:02.500000"
@@ -118,6 +118,34 @@ def test_a_status_that_is_half_written_is_survived() -> None:
 def test_a_restore_that_has_not_begun_is_no_progress() -> None:
     told = Reader().read(event("runner_retry", {"bxbackup_status": {}}))
     assert not told
+
+
+def test_measures_are_read_and_torn_ones_left_out() -> None:
+    handed = [
+        ["line", "", 1795197600.5, 30.0, 24000000, None, None],
+        ["part", "a.tar.gz.3", 1795197600, 40, 2, None, 1],
+        ["table", "b_crm_lead", 1795197600.5, 4.5, 900, 1200, None],
+        ["line", "", None, 30.0, 1, None, None],
+        ["line", "", 1.0, "x", 1, None, None],
+        ["line", ""],
+        "line",
+    ]
+    (told,) = [
+        told
+        for told in Reader().read(event("runner_on_ok", {"bxbackup_measures": handed}))
+        if isinstance(told, Measures)
+    ]
+    assert told.measures == (
+        Measure("portal-1", "line", "", 1795197600.5, 30.0, 24000000),
+        Measure("portal-1", "part", "a.tar.gz.3", 1795197600.0, 40.0, 2, repairs=1),
+        Measure("portal-1", "table", "b_crm_lead", 1795197600.5, 4.5, 900, rows=1200),
+    )
+
+
+@pytest.mark.parametrize("handed", [[], None, "text", {"line": 1}])
+def test_a_result_without_measures_tells_none(handed: object) -> None:
+    told = Reader().read(event("runner_on_ok", {"bxbackup_measures": handed}))
+    assert [type(one) for one in told] == [Result]
 
 
 def failed(*events: Mapping[str, Any], code: int = 2) -> Failure:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import boxlift
-from boxlift.journal import Journal, JournalError, JournalFullError, Result, Segment
+from boxlift.journal import Journal, JournalError, JournalFullError, Measure, Result, Segment
 from boxlift.journal.export import as_csv, as_dict, export, json_lines
 
 RESULT = Result(
@@ -175,6 +175,47 @@ def test_a_file_that_is_no_journal_is_told(tmp_path: Path) -> None:
     path.write_text("this is no database, but long enough to be looked at" * 20)
     with pytest.raises(JournalError, match="cannot be used"):
         Journal(path)
+
+
+SLICE = Measure("h", "line", "", 1000.5, 30.0, 24_000_000)
+TABLE = Measure("h", "table", "b_crm_lead", 1010.0, 4.5, 900_000, rows=1200)
+
+
+def test_measures_that_are_handed_over_twice_are_kept_once(journal: Journal) -> None:
+    first, second = begin(journal), begin(journal)
+    journal.add(first, measures=[SLICE, TABLE])
+    later = Measure("h", "line", "", 1030.5, 30.0, 21_000_000)
+    journal.add(second, measures=[SLICE, TABLE, later])
+    assert journal.measures(first) == [SLICE, TABLE]
+    assert journal.measures(second) == [later]
+    measured = [row for row in export(journal, details=True) if row.kind == "measure"]
+    assert [(row.outcome, row.task, row.rate) for row in measured] == [
+        ("line", None, 800_000.0),
+        ("table", "b_crm_lead", 200_000.0),
+        ("line", None, 700_000.0),
+    ]
+
+
+def test_frozen_forecasts_are_kept_in_their_order(journal: Journal) -> None:
+    journal.freeze("rehearsal", "rehearsal-1", 5.0, "{}")
+    journal.freeze("final", "final-1", 6.0, "{}")
+    assert [(frozen.pass_, frozen.made) for frozen in journal.forecasts()] == [
+        ("rehearsal", 5.0),
+        ("final", 6.0),
+    ]
+
+
+def test_a_journal_of_an_older_boxlift_keeps_its_rows(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal(path) as made:
+        attempt = begin(made)
+        for table in ("measures", "forecasts"):
+            made._db.execute(f"DROP TABLE {table}")
+        made._db.execute("PRAGMA user_version = 1")
+    with Journal(path) as journal:
+        journal.add(attempt, measures=[SLICE])
+        assert [found.id for found in journal.attempts()] == [attempt]
+        assert journal.measures(attempt) == [SLICE]
 
 
 def test_the_chosen_pass_is_remembered(journal: Journal) -> None:

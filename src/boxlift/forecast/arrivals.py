@@ -58,7 +58,6 @@ class ArrivalPattern(_Frozen):
     schema_version: Literal[1] = Field(default=1, alias="schema")
     release: str
     timezone: str
-    taken: str
     backup: Taken
     kinds: dict[Literal["leads", "deals", "contacts"], Pattern]
 

@@ -78,9 +78,9 @@ class Basis(_Frozen):
 class StepForecast(_Frozen):
     """One step of the pass.
 
-    `seconds`: how long it takes from now on, or None once it is done; then `took` says how long it took.
-    `ends`: when it ends, what it needs included. `critical`: share of the drawn moves in which the cut-over
-    waits for it. `halving`: seconds by which the P80 of the cut-over comes nearer if the step took half as long.
+    `seconds`: how long it takes from now on, None once it is done; then `took` says how long it took.
+    `ends`: when it ends, its needs included. `critical`: share of the drawn moves in which the cut-over
+    waits for it. `halving`: seconds that the P80 of the cut-over gains if the step takes half as long.
     """
 
     id: str
@@ -143,7 +143,7 @@ class CutOver(_Frozen):
 class Arrivals(_Frozen):
     """How many of one kind fall into the gap: between `p10` and `p90` in 80 of 100 moves.
 
-    `uncovered`: those of them that arrive when the cloud's sales are stopped already and nobody works on them.
+    `uncovered`: those of them that arrive when sales in the cloud have stopped and nobody works on them.
     """
 
     kind: Literal["leads", "deals", "contacts"]

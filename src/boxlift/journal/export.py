@@ -17,7 +17,7 @@ _CONTRACT_NAMES = {"pass_name": "pass"}
 
 @dataclass(frozen=True)
 class Row:
-    """One record. Its `kind`: attempt, task, segment, verdict, or that of an incident.
+    """One record. Its `kind`: attempt, task, segment, measure, verdict, or that of an incident.
 
     `at` and `ended` are seconds since 1970 UTC, `seconds` a duration (of an incident: what it cost), `rate`
     is in bytes per second.
@@ -45,7 +45,7 @@ class Row:
 
 
 def export(journal: Journal, *, details: bool) -> list[Row]:
-    """All records by time; `details` adds each task on each host and each segment of a restore."""
+    """All records by time; `details` adds each task on each host, each segment and measure of a restore."""
     return sorted(_rows(journal, details=details), key=lambda row: row.at)
 
 
@@ -95,6 +95,21 @@ def _rows(journal: Journal, *, details: bool) -> Iterator[Row]:
                 outcome=segment.state,
                 bytes=segment.bytes,
                 rate=segment.rate,
+            )
+        for measure in journal.measures(attempt.id):
+            yield Row(
+                "measure",
+                measure.started,
+                attempt.pass_,
+                attempt.step,
+                ended=measure.started + measure.seconds,
+                seconds=measure.seconds,
+                attempt=attempt.number,
+                host=measure.host,
+                task=measure.name or None,
+                outcome=measure.kind,
+                bytes=measure.bytes,
+                rate=measure.bytes / measure.seconds if measure.seconds > 0 else None,
             )
     for verdict in journal.verdicts():
         yield Row(

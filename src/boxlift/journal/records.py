@@ -67,6 +67,33 @@ class Segment:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """What bxbackup measured: `kind` is line (bytes that arrived in a slice of time), part, unpack or table.
+
+    `started` by the host's clock, `bytes` as kept for that kind: on the line, of the part, unpacked, of dump.
+    """
+
+    host: str
+    kind: str
+    name: str
+    started: float
+    seconds: float
+    bytes: int
+    rows: int | None = None
+    repairs: int | None = None
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A forecast as it was made; `content` is JSON."""
+
+    pass_: str
+    release: str
+    made: float
+    content: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """A person's word on a step: confirm, refuse or reopen."""
 

@@ -18,10 +18,12 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from boxlift.errors import BoxliftError, ExitCode
-from boxlift.journal.records import Attempt, Incident, Result, Segment, Verdict
+from boxlift.journal.records import Attempt, Frozen, Incident, Measure, Result, Segment, Verdict
 from boxlift.redact import Redactor
 
-SCHEMA_VERSION = 1
+_SCHEMAS = ("schema.sql", "schema_2.sql")
+"""What brings the database from one version to the next."""
+SCHEMA_VERSION = len(_SCHEMAS)
 _RESERVE_BYTES = 1 << 20
 _LEAST_SPACE = 1 << 18
 """Bytes: with less a failure of the disk is taken for a full disk."""
@@ -35,6 +37,10 @@ _INSERT_RESULT = (
 _INSERT_SEGMENT = (
     "INSERT INTO segments (attempt, host, at, state, bytes, bytes_total, rate, parts, parts_total, files,"
     " tables, tables_total, rows) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_INSERT_MEASURE = (
+    "INSERT OR IGNORE INTO measures (attempt, host, kind, name, started, seconds, bytes, rows, repairs)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 
 
@@ -105,12 +111,15 @@ class Journal:
             )
         if version == SCHEMA_VERSION:
             return
-        schema = (resources.files("boxlift.journal") / "schema.sql").read_text(encoding="utf-8")
-        with suppress(sqlite3.OperationalError):
+        for number, name in enumerate(_SCHEMAS[version:], version + 1):
+            schema = (resources.files("boxlift.journal") / name).read_text(encoding="utf-8")
             # two first commands at once: the second finds the tables made
-            self._db.executescript(
-                f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;"
-            )
+            with suppress(sqlite3.OperationalError):
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {number};\nCOMMIT;"
+                )
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
         if self._version() != SCHEMA_VERSION:
             raise JournalError(
                 f"{self.path} cannot be made", cure="check free space and rights of its folder"
@@ -219,18 +228,38 @@ class Journal:
             )
         )
 
-    def add(self, attempt: int, results: Iterable[Result] = (), segments: Iterable[Segment] = ()) -> None:
-        """Write results and segments of one attempt in one transaction."""
+    def add(
+        self,
+        attempt: int,
+        results: Iterable[Result] = (),
+        segments: Iterable[Segment] = (),
+        measures: Iterable[Measure] = (),
+    ) -> None:
+        """Write results, segments and measures of one attempt in one transaction.
+
+        A measure that was written before, by whichever attempt, stays as it was.
+        """
 
         def work() -> None:
             for result in results:
                 self._insert(_INSERT_RESULT, attempt, result)
             for segment in segments:
                 self._insert(_INSERT_SEGMENT, attempt, segment)
+            for measure in measures:
+                self._insert(_INSERT_MEASURE, attempt, measure)
 
         self._write(work)
 
-    def _insert(self, query: str, attempt: int, record: Result | Segment) -> None:
+    def freeze(self, pass_: str, release: str, made: float, content: str) -> None:
+        """Keep a forecast as it was made."""
+        self._write(
+            lambda: self._db.execute(
+                "INSERT INTO forecasts (pass, release, made, content) VALUES (?, ?, ?, ?)",
+                (pass_, release, made, self.redact(content)),
+            )
+        )
+
+    def _insert(self, query: str, attempt: int, record: Result | Segment | Measure) -> None:
         values = [self._clean(value) if isinstance(value, str) else value for value in astuple(record)]
         self._db.execute(query, [attempt, *values])
 
@@ -346,6 +375,19 @@ class Journal:
             (attempt,),
         )
         return [Segment(*row) for row in rows]
+
+    def measures(self, attempt: int) -> list[Measure]:
+        rows = self._rows(
+            "SELECT host, kind, name, started, seconds, bytes, rows, repairs FROM measures"
+            " WHERE attempt = ? ORDER BY started, id",
+            (attempt,),
+        )
+        return [Measure(*row) for row in rows]
+
+    def forecasts(self) -> list[Frozen]:
+        """All frozen forecasts, oldest first."""
+        rows = self._rows("SELECT pass, release, made, content FROM forecasts ORDER BY id")
+        return [Frozen(*row) for row in rows]
 
     def verdicts(self) -> list[Verdict]:
         rows = self._rows("SELECT pass, step, release, verdict, by, note, at FROM verdicts ORDER BY id")

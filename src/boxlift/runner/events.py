@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from boxlift.errors import ExitCode
-from boxlift.journal import Result, Segment
+from boxlift.journal import Measure, Result, Segment
 from boxlift.runner.failure import Failure, cause_of, code_of
 
 _ANSIBLE_HOST_FAILED = 2
 _ANSIBLE_UNREACHABLE = 4
 _NO_HOST = "no host of the inventory is meant by this playbook: nothing was done"
+_MEASURE = ("kind", "name", "started", "seconds", "bytes", "rows", "repairs")
+"""Columns of a measure, as library/bxbackup_measures.py hands them over."""
 _OUTCOMES = {
     "runner_on_ok": "ok",
     "runner_on_failed": "failed",
@@ -47,7 +49,14 @@ class Line:
     text: str
 
 
-Told = Task | Result | Restore | Line
+@dataclass(frozen=True)
+class Measures:
+    """What bxbackup measured, handed over at the end of a restore."""
+
+    measures: tuple[Measure, ...]
+
+
+Told = Task | Result | Restore | Measures | Line
 
 
 @dataclass
@@ -80,6 +89,8 @@ class Reader:
             told += self._restore(event, data)
         elif kind in _OUTCOMES:
             told += self._restore(event, data)
+            if measures := tuple(_measures(data)):
+                told.append(Measures(measures))
             told.append(self._result(kind, data))
         return told
 
@@ -171,6 +182,30 @@ class Reader:
         cause = "\n".join([last.cause or "", *others.values()])
         role = f"{last.role} | " if last.role and not last.task.startswith(last.role) else ""
         return Failure(code or ExitCode.HOST_FAILED, last.host, f"{role}{last.task}", cause)
+
+
+def _measures(data: Mapping[str, Any]) -> Iterator[Measure]:
+    """What a result carries as `bxbackup_measures`: a list of rows with the columns of _MEASURE."""
+    handed = (data.get("res") or {}).get("bxbackup_measures")
+    host = str(data.get("host") or "")
+    for row in handed if isinstance(handed, list) else []:
+        if not isinstance(row, list) or len(row) != len(_MEASURE):
+            continue
+        kind, name, *figures = row
+        started, seconds = (_number(value) for value in figures[:2])
+        moved = _integer(figures[2])
+        if started is None or seconds is None or moved is None:
+            continue
+        yield Measure(
+            host,
+            str(kind),
+            str(name or ""),
+            started,
+            seconds,
+            moved,
+            _integer(figures[3]),
+            _integer(figures[4]),
+        )
 
 
 def _names(data: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from boxlift.errors import ExitCode
-from boxlift.journal import Journal, JournalError, Result, Segment
+from boxlift.journal import Journal, JournalError, Measure, Result, Segment
 from boxlift.project import Project
 from boxlift.redact import Redactor
 from boxlift.runner import process
 from boxlift.runner.display import Display
-from boxlift.runner.events import Line, Reader, Restore, Task
+from boxlift.runner.events import Line, Measures, Reader, Restore, Task
 from boxlift.runner.failure import Failure
 from boxlift.runner.log import Log
 from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
@@ -55,6 +55,7 @@ class Session:
         self._folder = folder
         self._results: list[Result] = []
         self._segments: list[Segment] = []
+        self._measures: list[Measure] = []
         self._repairs: set[tuple[float | None, str]] = set()
         self._next_flush = time.monotonic()
         self._last_segment = 0.0
@@ -171,6 +172,8 @@ class Session:
                 case Restore(segment, repairs):
                     self._display.restore(segment)
                     self._keep_restore(segment, repairs)
+                case Measures(measures):
+                    self._measures += measures
         self._flush()
 
     def _keep(self, result: Result) -> None:
@@ -204,13 +207,14 @@ class Session:
 
     def _flush(self, *, force: bool = False) -> None:
         """Write what has come since; on a full disk keep it and try again later."""
-        if not (self._results or self._segments) or (not force and time.monotonic() < self._next_flush):
+        waiting = self._results or self._segments or self._measures
+        if not waiting or (not force and time.monotonic() < self._next_flush):
             return
         self._next_flush = time.monotonic() + _FLUSH_EVERY
         try:
-            self._journal.add(self._attempt, self._results, self._segments)
+            self._journal.add(self._attempt, self._results, self._segments, self._measures)
         except JournalError as error:
             self._display.line(f"! {error.message}; work goes on, the journal is tried again")
             self._next_flush = time.monotonic() + _FLUSH_AGAIN
             return
-        self._results, self._segments = [], []
+        self._results, self._segments, self._measures = [], [], []
