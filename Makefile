@@ -11,6 +11,9 @@ PYTHON ?= python3
 BIN := $(CURDIR)/.venv/bin
 # What pytest is told besides: make test PYTEST="-x -k restore"
 PYTEST ?=
+# What the bench is told: make bench BENCH="--quick unpack load"
+BENCH ?=
+BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core
 TEST_PACKAGES := mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
 .PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance bench clean-lab lock
@@ -22,7 +25,7 @@ help:
 	echo 'make test       what CI runs: test-fast, bxbackup, integration, demo, acceptance on the lab'
 	echo 'make test-all   the same on a lab made anew'
 	echo 'make lint       ruff, mypy, yamllint, ansible-lint'
-	echo 'make bench      side-by-side benchmarks'
+	echo 'make bench      side-by-side benchmarks, less than half an hour'
 	echo 'make clean-lab  remove all that the lab made, and nothing else'
 	echo 'make lock       write constraints.txt anew from what pyproject.toml allows'
 
@@ -74,7 +77,8 @@ test-all: lint integration
 	$(MAKE) demo acceptance
 
 bench: setup
-	@$(BIN)/python -m bench
+	@scripts/packages "the bench" $(BENCH_PACKAGES)
+	$(BIN)/python -m bench $(BENCH)
 
 clean-lab: setup
 	@$(BIN)/boxlift lab down --everything

@@ -1,1 +1,1 @@
-"""Side-by-side benchmarks: ratios of whole programs in one run."""
+"""Side-by-side benchmarks: bxbackup against the tools that people use today, as ratios of one run."""

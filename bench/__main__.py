@@ -1,91 +1,118 @@
-"""`make bench`: bxbackup against the tools that people use today, on a generated backup."""
+"""`make bench`: bxbackup against the tools that people use today, row by row."""
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import shlex
-import statistics
-import subprocess
+import signal
 import sys
 import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
-from rich.table import Table
 
-from bench.pair import Pair, measure
+from bench import machine
+from bench.database import SETTINGS
+from bench.document import DOCUMENT, document
+from bench.figure import Outcome
+from bench.program import BenchError
+from bench.result import Results
+from bench.rows import Row, line, memory, rooms, whole
+from bench.workshop import FULL, QUICK, Workshop
+
+ROWS: dict[str, Row] = {row.id: row for row in (*whole.ROWS, *rooms.ROWS, *line.ROWS, *memory.ROWS)}
+_MISSED, _USAGE, _INTERRUPTED = 1, 2, 130
 
 
-def main() -> None:
-    """Generate a backup, measure, print one row a comparison."""
+def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("--size", default="200M", help="content of the backup before compression")
-    parser.add_argument("--runs", type=int, default=5, help="counted runs of each command")
-    arguments = parser.parse_args()
-    console = Console()
-    with tempfile.TemporaryDirectory(prefix="boxlift-bench-") as name:
-        folder = Path(name)
-        subprocess.run(
-            [
-                sys.executable,
-                "-m",
-                "lab.generator",
-                "--quiet",
-                "--size",
-                arguments.size,
-                "--out",
-                str(folder),
-            ],
-            check=True,
-        )
-        names = [part["name"] for part in json.loads((folder / "manifest.json").read_text())["parts"]]
-        first = folder / names[0]
-        bxbackup = str(Path(sys.executable).with_name("bxbackup"))
-        parts = shlex.join(str(folder / name) for name in names)
-        rows = {
-            "verify a backup, against gzip -t": measure(
-                [bxbackup, "verify", str(first)], ["sh", "-c", f"cat {parts} | gzip -t"], arguments.runs
-            ),
-            "verify and unpack, against gunzip | tar": measure(
-                [
-                    "sh",
-                    "-c",
-                    f"rm -rf {folder}/a {folder}/.a.bxbackup; {bxbackup} unpack {first} --to {folder}/a",
-                ],
-                [
-                    "sh",
-                    "-c",
-                    f"rm -rf {folder}/b; mkdir {folder}/b; cat {parts} | gunzip | tar x -C {folder}/b",
-                ],
-                arguments.runs,
-            ),
-        }
-    console.print(_table(rows, arguments.size, arguments.runs))
-
-
-def _table(rows: dict[str, Pair], size: str, runs: int) -> Table:
-    cores = os.cpu_count()
-    table = Table(
-        title=(
-            f"{size} of content, {runs} runs in turn, {platform.machine()}, {cores} cores,"
-            f" Python {platform.python_version()}"
-        ),
-        title_justify="left",
+    parser.add_argument("rows", nargs="*", metavar="ROW", help=f"by default all: {', '.join(ROWS)}")
+    parser.add_argument("--quick", action="store_true", help="small data: to see that everything works")
+    parser.add_argument("--repeats", type=int, default=5, help="counted runs of each pair (default: 5)")
+    parser.add_argument(
+        "--minutes", type=float, default=60.0, help="rows that would begin later are left out"
     )
-    for heading in ("what", "ours, median s", "theirs, median s", "times faster"):
-        table.add_column(heading)
-    for what, pair in rows.items():
-        table.add_row(
-            what,
-            f"{statistics.median(pair.ours):.2f}",
-            f"{statistics.median(pair.theirs):.2f}",
-            f"{pair.ratio:.2f}",
+    parser.add_argument("--work", type=Path, help="folder for the data, on the disk whose speed counts")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results there")
+    parser.add_argument(
+        "--from", type=Path, metavar="FILE", dest="kept", help="show kept results, measure nothing"
+    )
+    parser.add_argument("--write-docs", action="store_true", help="write docs/bench.md from a full run")
+    parser.add_argument("--strict", action="store_true", help="exit code 1 when a figure is not reached")
+    arguments = parser.parse_args(words)
+    unknown = [name for name in arguments.rows if name not in ROWS]
+    if unknown:
+        parser.error(f"no such row: {', '.join(unknown)}; there are {', '.join(ROWS)}")
+    if arguments.repeats < 1:
+        parser.error("--repeats is at least 1")
+    return arguments
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Measure, show, keep; returns the exit code."""
+    arguments = _arguments(words)
+    console = Console()
+    signal.signal(signal.SIGTERM, _interrupted)
+    try:
+        results = Results.read(arguments.kept) if arguments.kept else _measured(arguments, console)
+    except KeyboardInterrupt:
+        console.print("interrupted; nothing is left of the run")
+        return _INTERRUPTED
+    except (BenchError, ValueError, OSError) as error:
+        console.print(f"✗ {error}", markup=False)
+        return _USAGE
+    console.print(results.table(ROWS))
+    if arguments.json:
+        results.write(arguments.json)
+    if arguments.write_docs:
+        try:
+            DOCUMENT.write_text(document(results, ROWS), encoding="utf-8")
+        except ValueError as error:
+            console.print(f"✗ {error}", markup=False)
+            return _USAGE
+    return _MISSED if arguments.strict and not results.reached else 0
+
+
+def _interrupted(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt(number, frame)
+
+
+def _measured(arguments: argparse.Namespace, console: Console) -> Results:
+    chosen = [ROWS[name] for name in dict.fromkeys(arguments.rows)] or list(ROWS.values())
+    started, began = datetime.now(UTC), time.monotonic()
+    with tempfile.TemporaryDirectory(
+        prefix="boxlift-bench-", dir=arguments.work, ignore_cleanup_errors=True
+    ) as name:
+        folder = Path(name)
+        results = Results(
+            started, 0.0, arguments.quick, arguments.repeats, machine.describe(folder), SETTINGS
         )
-    return table
+        scale = QUICK if arguments.quick else FULL
+        with (
+            console.status("") as status,
+            Workshop(folder, scale, arguments.repeats, status.update) as shop,
+        ):
+            for row in chosen:
+                results.outcomes.append(_outcome(row, shop, began + 60 * arguments.minutes))
+                for cells in replace(results, outcomes=results.outcomes[-1:]).lines(ROWS):
+                    console.print("  ".join(filter(None, (row.id, *cells[3:]))), markup=False, soft_wrap=True)
+    return replace(results, seconds=time.monotonic() - began)
+
+
+def _outcome(row: Row, shop: Workshop, deadline: float) -> Outcome:
+    began = time.monotonic()
+    if began > deadline:
+        return Outcome(row.id, trouble="the time of the run was over")
+    try:
+        outcome = row.measure(shop)
+    except BenchError as error:
+        return Outcome(row.id, seconds=time.monotonic() - began, trouble=str(error))
+    return replace(outcome, seconds=time.monotonic() - began)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Single rooms against the tool that does the same work: verify, unpack, load."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+
+from bench.figure import Figure, Outcome, ratios
+from bench.program import Run, program
+from bench.rows import Row
+from bench.rows.whole import load_seconds
+from bench.workshop import MB, Workshop, bxbackup, joined, shell
+
+
+def pairs(
+    shop: Workshop, what: str, ours: Callable[[], Run], theirs: Callable[[], Run]
+) -> tuple[list[Run], list[Run]]:
+    """Run two things in turn, as often as wanted, after one turn that does not count."""
+    found: tuple[list[Run], list[Run]] = ([], [])
+    for number in range(shop.repeats + 1):
+        shop.tell(f"{what}, {number} of {shop.repeats}")
+        one, other = ours(), theirs()
+        if number:
+            found[0].append(one)
+            found[1].append(other)
+    return found
+
+
+def _faster(row: str, limit: float, ours: list[Run], theirs: list[Run], size: int) -> Outcome:
+    figure = Figure(
+        "times faster",
+        tuple(ratios([run.seconds for run in theirs], [run.seconds for run in ours])),
+        "at least",
+        limit,
+        "×",
+    )
+    details = {
+        "ours s": statistics.median(run.seconds for run in ours),
+        "theirs s": statistics.median(run.seconds for run in theirs),
+        "ours CPU s": statistics.median(run.cpu for run in ours),
+        "theirs CPU s": statistics.median(run.cpu for run in theirs),
+        "MB": size / MB,
+    }
+    return Outcome(row, (figure,), details)
+
+
+def _verify(shop: Workshop) -> Outcome:
+    backup = shop.main
+    test = shell(f"for part in {joined(backup.parts)}; do {program('gzip')} -t $part; done")
+    ours, theirs = pairs(
+        shop, "verify", lambda: shop.run(bxbackup("verify", str(backup.first))), lambda: shop.run(test)
+    )
+    return _faster("verify", 3.0, ours, theirs, backup.size)
+
+
+def _unpack(shop: Workshop) -> Outcome:
+    backup = shop.main
+
+    def ours() -> Run:
+        with shop.place("ours") as place:
+            return shop.run(bxbackup("unpack", str(backup.first), "--to", str(place / "site")))
+
+    def theirs() -> Run:
+        with shop.place("theirs") as place:
+            script = f"cat {joined(backup.parts)} | {program('pigz')} -dc | {program('tar')} x -C {place}"
+            return shop.run(shell(script))
+
+    return _faster("unpack", 1.0, *pairs(shop, "unpack", ours, theirs), backup.size)
+
+
+def _load(shop: Workshop) -> Outcome:
+    load_seconds(shop)
+    ours, theirs = [], []
+    state = shop.unpacked.with_name(f".{shop.unpacked.name}.bxbackup")
+    for number in range(shop.repeats):
+        shop.tell(f"load, {number + 1} of {shop.repeats}")
+        shop.database.fresh(made=False)
+        shop.run(["rm", "-rf", str(state)])
+        ours.append(shop.run(shop.load()))
+        shop.check_loaded()
+        shop.database.fresh(made=True)
+        theirs.append(shop.run(shop.client(), stdin=shop.dump))
+        shop.check_loaded()
+    return _faster("load", 1.8, ours, theirs, shop.dump.stat().st_size)
+
+
+ROWS = (
+    Row(
+        "verify",
+        "verify a backup, part by part",
+        "`gzip -t`",
+        "`bxbackup verify` reads the tar stream and the dump as well; `gzip -t` only the gzip layer. "
+        "Start-up of Python included.",
+        _verify,
+    ),
+    Row(
+        "unpack",
+        "verify and unpack",
+        "`pigz -dc | tar x`",
+        "`bxbackup unpack` of local parts, durable after each part.",
+        _unpack,
+    ),
+    Row(
+        "load",
+        "load the dump",
+        "`mariadb < dump` on the same server settings",
+        "`bxbackup load` against one client with foreign key checks off, as the vendor's own restore does "
+        "it. Both commit to the disk.",
+        _load,
+    ),
+)
