@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import ssl
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,10 +57,14 @@ Rule = Callable[[Request], Answer | None]
 
 
 class FaultyServer:
-    """Serves a folder below `/b/`. To be used as a context."""
+    """Serves a folder below `/b/`. To be used as a context.
 
-    def __init__(self, folder: Path) -> None:
+    :param tls: serve over https, with this certificate.
+    """
+
+    def __init__(self, folder: Path, tls: ssl.SSLContext | None = None) -> None:
         self.folder = folder
+        self._tls = tls
         self.rules: list[Rule] = []
         self.requests: list[Request] = []
         self.sent = 0
@@ -83,12 +88,12 @@ class FaultyServer:
 
     def url(self, name: str, query: str = "") -> str:
         """Where a file of the folder is."""
-        return f"http://127.0.0.1:{self._port}/b/{name}{'?' + query if query else ''}"
+        return f"{self.base}/{name}{'?' + query if query else ''}"
 
     @property
     def base(self) -> str:
         """Where the folder is."""
-        return f"http://127.0.0.1:{self._port}/b"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self._port}/b"
 
     def count(self, name: str) -> int:
         """How many requests came for a file."""
@@ -104,7 +109,7 @@ class FaultyServer:
         application.router.add_get("/b/{name:.+}", self._answer)
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self._tls)
         await site.start()
         self._port = runner.addresses[0][1]
         self._ready.set()

@@ -7,7 +7,7 @@ import random
 import re
 import ssl
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -20,10 +20,12 @@ _CONTENT_RANGE = re.compile(r"\Abytes (\d+)-(\d+)/(\d+)\Z")
 _UNSATISFIED = re.compile(r"\Abytes \*/0\Z")
 _LEGAL_URL = re.compile(r"\A[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+\Z")
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+_BUSY = frozenset({429, 503})
 _DENIED = frozenset({401, 403})
 _GONE = frozenset({404, 410})
 _LONGEST_PAUSE = 30.0
 _CONNECT = 20.0
+_BUFFER = 1 << 18
 SILENCE = 45.0
 OK, PARTIAL, UNSATISFIABLE = 200, 206, 416
 
@@ -32,11 +34,13 @@ class RetryError(Exception):
     """The request failed in a way that may pass.
 
     :param after: seconds to wait, where the server says so.
+    :param busy: the server says that it is asked too much.
     """
 
-    def __init__(self, why: str, after: float | None = None) -> None:
+    def __init__(self, why: str, after: float | None = None, *, busy: bool = False) -> None:
         super().__init__(why)
         self.after = after
+        self.busy = busy
 
 
 class ChangedError(Exception):
@@ -57,11 +61,13 @@ class Object:
 
     :param size: bytes; None if it doesn't say.
     :param etag: without quotes; None if there is none or it is a weak one.
+    :param modified: its date as the server writes it; None if there is none.
     :param ranges: whether it answers requests for a range.
     """
 
     size: int | None
     etag: str | None
+    modified: str | None
     ranges: bool
 
 
@@ -71,9 +77,9 @@ def pause(failures: int) -> float:
     return longest * (0.5 + random.random() / 2)  # noqa: S311
 
 
-def strong_etag(headers: object) -> str | None:
+def strong_etag(headers: Mapping[str, str]) -> str | None:
     """The ETag of an answer if it is a strong one."""
-    text = str(getattr(headers, "get", lambda *_: "")("ETag", "")).strip()
+    text = headers.get("ETag", "").strip()
     if not text or text.startswith("W/"):
         return None
     return text.strip('"')
@@ -95,14 +101,31 @@ def reason(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _retry_after(headers: object) -> float | None:
-    text = str(getattr(headers, "get", lambda *_: "")("Retry-After", "")).strip()
-    if text.isdigit():
-        return float(text)
-    moment = email.utils.parsedate_tz(text) if text else None
-    if moment is None:
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the server asks to wait, with a little jitter; None if it doesn't say.
+
+    A date is counted from the server's own clock where it shows one: this machine's may be wrong.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        seconds = float(text)
+    else:
+        until, there = _moment(text), _moment(headers.get("Date", ""))
+        if until is None:
+            return None
+        seconds = max(0.0, until - (time.time() if there is None else there))
+    return seconds + random.random() * min(1.0, seconds / 10)  # noqa: S311
+
+
+def _moment(text: str) -> float | None:
+    """Seconds since 1970 of an HTTP date; None if it is none."""
+    found = email.utils.parsedate_tz(text)
+    if found is None:
         return None
-    return max(0.0, email.utils.mktime_tz(moment) - time.time())
+    try:
+        return float(email.utils.mktime_tz(found))
+    except (OverflowError, ValueError):
+        return None
 
 
 class Remote:
@@ -123,6 +146,7 @@ class Remote:
             headers={"Accept-Encoding": "identity", "User-Agent": "bxbackup"},
             requote_redirect_url=False,
             trust_env=True,
+            read_bufsize=_BUFFER,
         )
         return self
 
@@ -164,7 +188,8 @@ class Remote:
     @staticmethod
     def _judge(response: aiohttp.ClientResponse) -> None:
         status = response.status
-        if any(step.url.scheme == "https" for step in response.history) and response.url.scheme == "http":
+        schemes = [step.url.scheme for step in response.history] + [response.url.scheme]
+        if "https" in schemes and "http" in schemes[schemes.index("https") :]:
             raise AbsentError(
                 "the source leads from https to plain http",
                 advice="what comes that way can be altered by anybody: get a link that stays with https",
@@ -172,7 +197,8 @@ class Remote:
         if status in (OK, PARTIAL, UNSATISFIABLE):
             return
         if status in _RETRIED:
-            raise RetryError(f"the server answered {status}", _retry_after(response.headers))
+            busy = status in _BUSY
+            raise RetryError(f"the server answered {status}", retry_after(response.headers), busy=busy)
         if status in _DENIED:
             raise DeniedError(f"the server answered {status}")
         if status in _GONE:
@@ -187,10 +213,10 @@ class Remote:
         :raises RetryError, DeniedError, GoneError, AbsentError: see `request`.
         """
         async with self.request(url, 0, length) as response:
-            etag = strong_etag(response.headers)
+            etag, modified = strong_etag(response.headers), response.headers.get("Last-Modified")
             if response.status == UNSATISFIABLE:
                 if _UNSATISFIED.match(response.headers.get("Content-Range", "")):
-                    return Object(0, etag, ranges=True), b""
+                    return Object(0, etag, modified, ranges=True), b""
                 raise RetryError("the server answered 416")
             span = content_range(response) if response.status == PARTIAL else None
             if response.status == PARTIAL and (span is None or span[0] != 0):
@@ -202,13 +228,13 @@ class Remote:
                 if len(head) >= wanted:
                     break
             if span is not None:
-                return Object(span[2], etag, ranges=True), bytes(head[:wanted])
+                return Object(span[2], etag, modified, ranges=True), bytes(head[:wanted])
             size = response.content_length
             if len(head) < length:
                 size = len(head)
             else:
                 response.close()
-            return Object(size, etag, ranges=False), bytes(head[:length])
+            return Object(size, etag, modified, ranges=False), bytes(head[:length])
 
 
 def content_range(response: aiohttp.ClientResponse) -> tuple[int, int, int] | None:

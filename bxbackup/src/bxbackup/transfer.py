@@ -22,8 +22,9 @@ from typing import Any, Protocol
 
 import aiohttp
 
+from bxbackup.connections import FIRST, MOST, Connections
 from bxbackup.durable import disk_full, read_json, room_for, sync_folder, write_failure, write_json
-from bxbackup.errors import AbsentError, BackupError, DamagedError
+from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError
 from bxbackup.evidence import Finding, check
 from bxbackup.measures import PartFetch
 from bxbackup.pace import Cap, Meter, Window
@@ -44,20 +45,17 @@ from bxbackup.remote import (
 )
 from bxbackup.source import Part, Source
 from bxbackup.state import now
-from bxbackup.volume import read_marks
+from bxbackup.volume import MARKS_LENGTH, Marks, read_marks
 
 HEAD = 1 << 16
-_PIECE = 1 << 17
-SAVE_EVERY = 2 << 20
+# Per connection; a connection waits when twice as much is not yet on the disk.
+SAVE_EVERY = 3 << 19
 _SAVE_SECONDS = 3.0
 _SEGMENT_SECONDS = 8.0
 SMALLEST_SEGMENT, LARGEST_SEGMENT = 1 << 20, 32 << 20
+_SMALLEST_TAIL = 1 << 18
 _FETCHES = 3
 _CHANGES = 3
-MOST_CONNECTIONS = 16
-_FIRST_CONNECTIONS = 4
-_MEASURE = 4.0
-_GAIN = 1.15
 _IDLE = 0.5
 _LONGEST_NAP = 15.0
 DRIP_SECONDS = 20.0
@@ -121,6 +119,7 @@ class Segment:
 
     at: int
     end: int
+    refusals: int = 0
 
 
 @dataclass
@@ -130,6 +129,7 @@ class Progress:
     part: Part
     size: int | None = None
     etag: str | None = None
+    modified: str | None = None
     ranges: bool = True
     done: list[tuple[int, int]] = field(default_factory=list)
     ready: bool = False
@@ -142,6 +142,7 @@ class Progress:
     arrived: int = 0
     began: tuple[str, float] | None = None
     repairs: int = 0
+    told: set[str] = field(default_factory=set)
     running: list[Segment] = field(default_factory=list)
     todo: deque[Segment] = field(default_factory=deque)
     planned: bool = False
@@ -158,6 +159,7 @@ class Progress:
         return {
             "size": self.size,
             "etag": self.etag,
+            "modified": self.modified,
             "ranges": self.ranges,
             "done": merged(self.done),
             "ready": self.ready,
@@ -170,6 +172,12 @@ class Progress:
     def have(self) -> int:
         """Bytes fetched."""
         return sum(end - start for start, end in merged(self.done))
+
+    def is_other(self, found: Object) -> bool:
+        """Whether what the source has now is another object. Its date tells only where it has no ETag."""
+        if (self.size, self.etag) != (found.size, found.etag):
+            return True
+        return self.etag is None and self.modified != found.modified
 
     def forget(self) -> None:
         """Begin this part anew; what still runs for the old bytes must stop."""
@@ -244,7 +252,7 @@ class Transfer:
         self._folder = folder
         self._events = events
         self._fixed = connections
-        self._allowed = connections or _FIRST_CONNECTIONS
+        self._connections = Connections(lambda: self._meter.total, connections)
         self._cap = cap or Cap(None)
         self._window = window
         self._patience = patience
@@ -254,6 +262,7 @@ class Transfer:
         self._stop_asked = False
         self._settling = threading.Lock()
         self._meter = Meter()
+        self._marks = Marks(None, None)
         self._active = 0
         self._group: asyncio.TaskGroup | None = None
 
@@ -297,9 +306,9 @@ class Transfer:
                 await self._plan()
                 async with asyncio.TaskGroup() as group:
                     self._group = group
-                    count = self._fixed or MOST_CONNECTIONS
+                    count = self._fixed or MOST
                     workers = [group.create_task(self._worker(number)) for number in range(count)]
-                    tuner = group.create_task(self._tune())
+                    tuner = group.create_task(self._connections.tune(self._work.set))
                     await asyncio.wait(workers)
                     tuner.cancel()
             except ExceptionGroup as errors:
@@ -318,7 +327,8 @@ class Transfer:
                 head = file.read(HEAD)
         else:
             head = await self._look_or_absent(first, HEAD)
-        self._events.head(first.part, head)
+        await self._tell_head(first, head)
+        self._marks = read_marks(head)
         self._parts = [first]
         total = self._source.complete_list or self._marked_total(head)
         if total is not None:
@@ -333,6 +343,16 @@ class Transfer:
         for progress in self._parts:
             if progress.ready:
                 self._events.ready(progress.part, self._final(progress))
+
+    async def _tell_head(self, first: Progress, head: bytes) -> None:
+        """Hand on the first bytes. No checksum covers them: a password is wrong only after a second look."""
+        try:
+            self._events.head(first.part, head)
+        except PasswordError:
+            if first.ready or (again := await self._look_or_absent(first, HEAD)) == head:
+                raise
+            self._repaired(first, "its first bytes came altered; asked again")
+            self._events.head(first.part, again)
 
     @staticmethod
     def _marked_total(head: bytes) -> int | None:
@@ -349,12 +369,29 @@ class Transfer:
             if not progress.ready:
                 try:
                     await self._look(progress, 1)
-                except (GoneError, DeniedError):
+                except (GoneError, DeniedError) as error:
+                    await self._judge_end(progress, error)
                     return
             self._parts.append(progress)
 
+    async def _judge_end(self, progress: Progress, error: GoneError | DeniedError) -> None:
+        """A refusal is the end of the set only if the part before can still be had: a link may have expired.
+
+        :raises AbsentError: it is not the end.
+        """
+        if progress.size is None:
+            try:
+                await self._look(Progress(self._parts[-1].part), 1)
+            except (GoneError, DeniedError):
+                pass
+            else:
+                return
+        if isinstance(error, DeniedError):
+            raise self._denied(progress.part, str(error)) from error
+        raise self._gone(progress.part, str(error)) from error
+
     async def _look_all(self, parts: list[Progress]) -> None:
-        gate = asyncio.Semaphore(self._fixed or _FIRST_CONNECTIONS * 2)
+        gate = asyncio.Semaphore(self._fixed or FIRST * 2)
 
         async def one(progress: Progress) -> None:
             async with gate:
@@ -383,28 +420,32 @@ class Transfer:
         part = progress.part
         if part.url is None:
             raise AbsentError(f"{part.name} is not in the list of parts", part=part.name)
-        failures, since = 0, time.monotonic()
+        failures, since, why = 0, time.monotonic(), ""
         while True:
-            await self._open_window()
+            if await self._open_window():
+                since = time.monotonic()
             try:
                 found, head = await self._remote.look(part.url, length)
             except RetryError as error:
                 failures += 1
+                why = str(error)
                 if time.monotonic() - since + (error.after or 0) > self._patience:
                     raise self._unreachable(part, str(error)) from error
                 await asyncio.sleep(error.after if error.after is not None else pause(failures))
             else:
                 break
+        if failures:
+            self._repaired_once(progress, f"{why}; asked again")
         self._adopt(progress, found)
         return head
 
     def _adopt(self, progress: Progress, found: Object) -> None:
-        other = (progress.size, progress.etag) != (found.size, found.etag)
-        if other and progress.done and not progress.planned:
+        if progress.is_other(found) and progress.done and not progress.planned:
             # Fetched by an earlier run; what changes during this one is for `_changed` to judge.
             progress.forget()
             self._repaired(progress, "is another object at the source than before; fetched anew")
-        progress.size, progress.etag, progress.ranges = found.size, found.etag, found.ranges
+        progress.size, progress.etag = found.size, found.etag
+        progress.modified, progress.ranges = found.modified, found.ranges
 
     def _check_room(self) -> None:
         needed = sum((progress.size or 0) - progress.have for progress in self._parts if not progress.ready)
@@ -429,6 +470,7 @@ class Transfer:
         if found is None:
             return progress
         progress.size, progress.etag, progress.ranges = found["size"], found["etag"], found["ranges"]
+        progress.modified = found.get("modified")
         progress.seen = found["seen"]
         final = self._final(progress)
         if found["ready"]:
@@ -476,27 +518,65 @@ class Transfer:
     # workers
 
     def _next(self) -> tuple[Progress, Segment] | None:
-        """The first piece that nobody fetches yet, in archive order."""
+        """The first piece that nobody fetches yet, in archive order; at the end half of another's piece."""
         for progress in self._parts:
             if progress.ready or progress.checking or progress.given_up or progress.whole_stream:
                 continue
             if not progress.planned:
-                self._cut(progress)
+                self._lay_out(progress)
             if progress.todo:
-                return progress, progress.todo.popleft()
-        return None
+                return progress, self._bite(progress)
+        return self._share()
 
-    def _cut(self, progress: Progress) -> None:
+    @staticmethod
+    def _lay_out(progress: Progress) -> None:
         progress.planned = True
-        progress.todo.clear()
         if progress.size is None or not progress.ranges:
-            progress.todo.append(Segment(0, progress.size or 0))
+            progress.todo = deque([Segment(0, progress.size or 0)])
             return
-        rate = self._meter.rate / max(1, self._active)
-        length = int(max(SMALLEST_SEGMENT, min(LARGEST_SEGMENT, rate * _SEGMENT_SECONDS)))
-        for start, end in gaps(progress.done, progress.size):
-            for at in range(start, end, length):
-                progress.todo.append(Segment(at, min(at + length, end)))
+        progress.todo = deque(Segment(start, end) for start, end in gaps(progress.done, progress.size))
+
+    def _bite(self, progress: Progress) -> Segment:
+        """The beginning of the first gap: so long that requests cost little, so short that all connections
+        work on the same part and end at the same time."""
+        gap = progress.todo[0]
+        if progress.size is None or not progress.ranges:
+            return progress.todo.popleft()
+        allowed = self._connections.allowed
+        length = min(LARGEST_SEGMENT, self._connection_rate() * _SEGMENT_SECONDS, progress.size / allowed)
+        length = max(SMALLEST_SEGMENT, length)
+        length = int(max(_SMALLEST_TAIL, min(length, self._left() / (2 * allowed))))
+        if gap.end - gap.at < length + length // 4:
+            return progress.todo.popleft()
+        start = gap.at
+        gap.at += length
+        return Segment(start, gap.at)
+
+    def _connection_rate(self) -> float:
+        return self._meter.rate / max(1, self._active)
+
+    def _left(self) -> int:
+        """Bytes still to come."""
+        return max(0, sum(progress.size or 0 for progress in self._parts) - self.fetched)
+
+    def _share(self) -> tuple[Progress, Segment] | None:
+        """Take over the second half of the longest piece that another connection works on."""
+        longest: tuple[Progress, Segment] | None = None
+        for progress in self._parts:
+            if progress.ready or progress.whole_stream or progress.given_up or progress.size is None:
+                continue
+            for segment in progress.running:
+                if longest is None or segment.end - segment.at > longest[1].end - longest[1].at:
+                    longest = progress, segment
+        if longest is None:
+            return None
+        progress, segment = longest
+        left = segment.end - segment.at
+        if left < max(2 * _SMALLEST_TAIL, 2 * self._connection_rate()):
+            return None
+        half = Segment(segment.end - left // 2, segment.end)
+        segment.end = half.at
+        return progress, half
 
     def _unfinished(self) -> bool:
         return not self._stop_asked and any(
@@ -505,7 +585,7 @@ class Transfer:
 
     async def _worker(self, number: int) -> None:
         while self._unfinished():
-            found = self._next() if number < self._allowed else None
+            found = self._next() if number < self._connections.allowed else None
             if found is None:
                 self._check_idle()
                 self._work.clear()
@@ -539,33 +619,51 @@ class Transfer:
 
         :raises BackupError: this part is not to be had in this run.
         """
-        failures, refusals, last_byte = 0, 0, time.monotonic()
+        failures, last_byte, why = 0, time.monotonic(), ""
         generation = progress.generation
         while not (progress.given_up or self._stop_asked) and progress.generation == generation:
-            await self._open_window()
-            before = self._meter.total
-            why, after = "the answer ended early", None
-            try:
-                if await self._request(progress, segment, generation):
-                    return
-            except RetryError as error:
-                why, after = str(error), error.after
-            except ChangedError:
-                if progress.generation != generation or await self._changed(progress):
-                    return
-                why = "the server's answer did not fit the object"
-            except DeniedError as error:
-                refusals += 1
-                if refusals > 1:
-                    raise self._denied(progress.part, str(error)) from error
-            except GoneError as error:
-                raise self._gone(progress.part, str(error)) from error
-            if self._meter.total > before:
+            if await self._open_window():
+                last_byte = time.monotonic()
+            before = progress.arrived
+            trouble = await self._try(progress, segment, generation)
+            if trouble is None:
+                if why:
+                    self._repaired_once(progress, f"{why}; asked again for what was missing")
+                return
+            if self._stopped(progress, generation):
+                # Its end was our own doing: the time window has closed, or the part is begun anew.
+                continue
+            if progress.arrived > before:
                 failures, last_byte = 0, time.monotonic()
             failures += 1
+            why, after = str(trouble), trouble.after
             if time.monotonic() - last_byte + (after or 0) > self._patience:
                 raise self._unreachable(progress.part, why)
             await asyncio.sleep(after if after is not None else pause(failures))
+
+    async def _try(self, progress: Progress, segment: Segment, generation: int) -> RetryError | None:
+        """One request. Returns why another is needed; None if the piece is complete or no longer wanted.
+
+        :raises BackupError: this part is not to be had in this run.
+        """
+        try:
+            if not await self._request(progress, segment, generation):
+                return RetryError("the answer ended early")
+        except RetryError as error:
+            if error.busy:
+                self._connections.busy()
+            return error
+        except ChangedError:
+            if progress.generation == generation and not await self._changed(progress):
+                return RetryError("the server's answer did not fit the object")
+        except DeniedError as error:
+            segment.refusals += 1
+            if segment.refusals > 1:
+                raise self._denied(progress.part, str(error)) from error
+            return RetryError(str(error))
+        except GoneError as error:
+            raise self._gone(progress.part, str(error)) from error
+        return None
 
     async def _request(self, progress: Progress, segment: Segment, generation: int) -> bool:
         """One request for the rest of a piece. Returns whether the piece is complete."""
@@ -580,30 +678,31 @@ class Transfer:
                 span = content_range(response)
                 if span is None or span[0] != segment.at:
                     raise RetryError("the server answered with another range than the one asked for")
-                if span[2] != progress.size or self._other_etag(progress, response):
+                if span[2] != progress.size or self._is_changed(progress, response):
                     raise ChangedError
                 await self._receive(progress, segment, response, generation)
                 return segment.at >= segment.end
             if response.status == OK:
-                if self._other_etag(progress, response) or response.content_length not in (
-                    None,
-                    progress.size,
-                ):
+                sizes = (None, progress.size)
+                if self._is_changed(progress, response) or response.content_length not in sizes:
                     raise ChangedError
                 return await self._receive_all(progress, response, generation)
         return False
 
     @staticmethod
-    def _other_etag(progress: Progress, response: aiohttp.ClientResponse) -> bool:
-        etag = strong_etag(response.headers)
-        return etag is not None and progress.etag is not None and etag != progress.etag
+    def _is_changed(progress: Progress, response: aiohttp.ClientResponse) -> bool:
+        etag, modified = strong_etag(response.headers), response.headers.get("Last-Modified")
+        if etag is not None and progress.etag is not None:
+            return etag != progress.etag
+        return modified is not None and progress.modified is not None and modified != progress.modified
 
     async def _receive(
         self, progress: Progress, segment: Segment, response: aiohttp.ClientResponse, generation: int
     ) -> None:
         since, before = time.monotonic(), segment.at
-        async for data in response.content.iter_chunked(_PIECE):
-            piece = data[: segment.end - segment.at]
+        async for data in response.content.iter_any():
+            left = max(0, segment.end - segment.at)
+            piece = data if len(data) <= left else data[:left]
             self._write(progress, piece, segment.at)
             segment.at += len(piece)
             await self._took(progress, len(piece))
@@ -619,7 +718,7 @@ class Transfer:
     def _drips(self, rate: float) -> bool:
         """Whether a connection is so slow that a new one should take its place."""
         floor = _DRIP_RATE if self._cap.rate is None else 0.0
-        return rate < max(floor, _DRIP_SHARE * self._meter.rate / max(1, self._active))
+        return rate < max(floor, _DRIP_SHARE * self._connection_rate())
 
     async def _receive_all(
         self, progress: Progress, response: aiohttp.ClientResponse, generation: int
@@ -628,7 +727,7 @@ class Transfer:
         progress.whole_stream = True
         progress.todo.clear()
         at = 0
-        async for piece in response.content.iter_chunked(_PIECE):
+        async for piece in response.content.iter_any():
             self._write(progress, piece, at)
             at += len(piece)
             await self._took(progress, len(piece))
@@ -657,8 +756,9 @@ class Transfer:
         progress.began = progress.began or (now(), time.monotonic())
         progress.arrived += count
         progress.unsaved += count
-        due = progress.unsaved >= SAVE_EVERY or time.monotonic() - progress.saved > _SAVE_SECONDS
-        if due and not progress.lock.locked():
+        enough = SAVE_EVERY * max(1, len(progress.running))
+        due = progress.unsaved >= enough or time.monotonic() - progress.saved > _SAVE_SECONDS
+        if due and (progress.unsaved >= 2 * enough or not progress.lock.locked()):
             await self._save(progress)
         await self._cap.spend(count)
 
@@ -667,8 +767,8 @@ class Transfer:
         old = progress.given_up or progress.generation != generation
         return old or closed or self._stop_asked
 
-    async def _open_window(self) -> None:
-        """Wait until the time window is open."""
+    async def _open_window(self) -> bool:
+        """Wait until the time window is open. Returns whether that was needed."""
         waited = False
         while self._window is not None:
             seconds = self._window.opens_in(local_time())
@@ -679,14 +779,16 @@ class Transfer:
             await nap(min(seconds, _LONGEST_NAP))
         if waited:
             self._events.waiting(0)
+        return waited
 
     async def _changed(self, progress: Progress) -> bool:
         """An answer does not fit what was begun. If the object is another one, begin this part anew."""
-        before, generation = (progress.size, progress.etag), progress.generation
+        generation = progress.generation
+        before = Object(progress.size, progress.etag, progress.modified, progress.ranges)
         await self._look_or_absent(progress, 1)
         if progress.generation != generation:
             return True
-        if (progress.size, progress.etag) == before:
+        if not progress.is_other(before):
             return False
         if progress.changes >= _CHANGES:
             raise AbsentError(
@@ -702,22 +804,6 @@ class Transfer:
     def _begin_anew(self, progress: Progress) -> None:
         progress.forget()
         os.ftruncate(self._open(progress), 0)
-
-    async def _tune(self) -> None:
-        """Add connections while that measurably helps, then keep the number."""
-        if self._fixed is not None:
-            return
-        best = 0.0
-        while self._allowed < MOST_CONNECTIONS:
-            before = self._meter.total
-            await asyncio.sleep(_MEASURE)
-            rate = (self._meter.total - before) / _MEASURE
-            if rate < best * _GAIN:
-                self._allowed = max(1, self._allowed // 2)
-                return
-            best = rate
-            self._allowed = min(MOST_CONNECTIONS, self._allowed * 2)
-            self._work.set()
 
     # completion
 
@@ -742,6 +828,7 @@ class Transfer:
             progress.fetches += 1
             trouble = self._trouble(progress, finding)
             if trouble is None:
+                self._compare_marks(progress)
                 progress.evidence, progress.sha256, progress.ready = finding.evidence, finding.sha256, True
                 progress.descriptor = None
                 os.close(descriptor)
@@ -757,6 +844,24 @@ class Transfer:
         finally:
             progress.checking = False
             self._work.set()
+
+    def _compare_marks(self, progress: Progress) -> None:
+        """The set was planned by bytes that no checksum covers; this is their second coming.
+
+        :raises AbsentError: they differ.
+        """
+        if progress.part.number != 0 or self._source.complete_list is not None:
+            return
+        with self._partial(progress).open("rb") as file:
+            found = read_marks(file.read(MARKS_LENGTH))
+        if found != self._marks:
+            raise AbsentError(
+                f"{progress.part.name} came with another number of parts than before",
+                part=progress.part.name,
+                cause="its first bytes differ in two answers: something on the network path alters data",
+                advice="start the same command again: this part is asked for once more",
+                kept=self._kept(),
+            )
 
     def _finish(self, progress: Progress) -> None:
         with self._settling, room_for(self._folder):
@@ -800,6 +905,12 @@ class Transfer:
                 kept="all other parts are kept; start the same command again",
             )
         return f"arrived damaged ({error.cause}); fetched again"
+
+    def _repaired_once(self, progress: Progress, what: str) -> None:
+        """Tell of a fault that may come often: once for each part and kind."""
+        if what not in progress.told:
+            progress.told.add(what)
+            self._repaired(progress, what)
 
     def _repaired(self, progress: Progress, what: str) -> None:
         progress.repairs += 1

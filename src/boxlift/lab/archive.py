@@ -27,8 +27,8 @@ _SCENARIO = """\
 rate: {connection: 6M, total: 24M}
 faults:
   - {kind: status, code: 503, retry_after: 1, match: "*.gz.2", count: 1}
-  - {kind: flip, match: "*.gz.4", count: 1}
-  - {kind: cut, match: "*.gz.6", count: 1}
+  - {kind: flip, match: "*.gz.4", at: 50%, count: 1}
+  - {kind: cut, match: "*.gz.6", at: 50%, count: 1}
 """
 
 

@@ -1,0 +1,265 @@
+"""The transfer alone: what a line, a server or a link may do, and what it costs."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import pytest
+from archive_builder import Form, volumes
+from faulty_server import Answer, FaultyServer, Request
+from multidict import CIMultiDict
+
+from bxbackup import transfer
+from bxbackup.errors import AbsentError, BackupError, PasswordError
+from bxbackup.pace import Window, parse_window
+from bxbackup.remote import retry_after
+from bxbackup.source import Part, open_source
+from bxbackup.transfer import Transfer
+
+NAME = "big.tar.gz"
+
+
+@dataclass
+class Told:
+    """Remembers what a transfer tells."""
+
+    heads: list[bytes] = field(default_factory=list)
+    total: int = 0
+    ready_parts: list[str] = field(default_factory=list)
+    errors: list[BackupError] = field(default_factory=list)
+    repairs: list[tuple[str, str]] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    wrong_heads: int = 0
+
+    def head(self, first: Part, data: bytes) -> None:
+        self.heads.append(data)
+        if self.wrong_heads:
+            self.wrong_heads -= 1
+            raise PasswordError("the password does not open this backup")
+
+    def planned(self, total: int, size: int) -> None:
+        self.total = total
+
+    def ready(self, part: Part, path: Path) -> None:
+        self.ready_parts.append(part.name)
+
+    def failed(self, part: Part, error: BackupError) -> None:
+        self.errors.append(error)
+
+    def repaired(self, what: str, part: str) -> None:
+        self.repairs.append((part, what))
+
+    def waiting(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+
+class Store:
+    """A served backup of several parts and a folder to fetch them to."""
+
+    def __init__(self, cloud: FaultyServer, folder: Path) -> None:
+        self.cloud = cloud
+        self.folder = folder
+        folder.mkdir()
+        self.parts: dict[str, bytes] = {}
+
+    def serve(self, size: int, limit: int, **form: Any) -> None:
+        """Serve random bytes, cut into parts of `limit` bytes."""
+        for number, data in enumerate(
+            volumes(random.Random(size).randbytes(size), Form(limit=limit, **form))
+        ):
+            name = f"{NAME}.{number}" if number else NAME
+            (self.cloud.folder / name).write_bytes(data)
+            self.parts[name] = data
+
+    @property
+    def size(self) -> int:
+        return sum(len(data) for data in self.parts.values())
+
+    def fetch(self, source: str | None = None, told: Told | None = None, **options: Any) -> Told:
+        """One run of the transfer."""
+        told = told or Told()
+        fetching = Transfer(
+            open_source(source or self.cloud.url(NAME)), self.folder, told, **{"patience": 2.0} | options
+        )
+        asyncio.run(fetching.run())
+        return told
+
+    def assert_complete(self) -> None:
+        for name, data in self.parts.items():
+            assert (self.folder / name).read_bytes() == data, name
+
+
+@pytest.fixture
+def store(cloud: FaultyServer, tmp_path: Path) -> Store:
+    return Store(cloud, tmp_path / "parts")
+
+
+def on(name: str, answer: Answer, *, first: int = 0, last: int = 10**9) -> Callable[[Request], Answer | None]:
+    return lambda seen: answer if seen.name == name and first <= seen.count <= last else None
+
+
+def on_all(answer: Answer) -> Callable[[Request], Answer | None]:
+    return lambda seen: answer
+
+
+@pytest.mark.parametrize(
+    ("answer", "said", "first"),
+    [
+        (Answer(cut=20_000), "ended before all bytes had come", 1),
+        (Answer(status=503), "the server answered 503", 0),
+        (Answer(status=503), "the server answered 503", 1),
+        (Answer(cut=0), "ended before all bytes had come", 0),
+        (Answer(cut=0), "ended before all bytes had come", 1),
+    ],
+    ids=["cut", "503 when asked for", "503", "reset when asked for", "reset"],
+)
+def test_what_was_put_right_is_told(store: Store, answer: Answer, said: str, first: int) -> None:
+    store.serve(300_000, 102_400)
+    name = f"{NAME}.1"
+    store.cloud.rules.append(on(name, answer, first=first, last=first))
+    told = store.fetch()
+    store.assert_complete()
+    assert [part for part, _ in told.repairs] == [name]
+    assert said in told.repairs[0][1]
+
+
+def test_a_fault_that_comes_often_is_told_once_for_each_part(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "SMALLEST_SEGMENT", 10_000)
+    monkeypatch.setattr(transfer, "LARGEST_SEGMENT", 10_000)
+    store.serve(300_000, 102_400)
+    store.cloud.rules.append(lambda seen: Answer(cut=5_000) if seen.count % 2 else None)
+    told = store.fetch(connections=2)
+    store.assert_complete()
+    assert len(told.repairs) == len(set(told.repairs)) <= 4 * 2
+
+
+def test_a_first_look_that_came_altered_makes_no_password_wrong(store: Store) -> None:
+    store.serve(300_000, 102_400)
+    data = bytearray(store.parts[NAME])
+    data[60] ^= 1
+    store.cloud.rules.append(on(NAME, Answer(body=bytes(data)), last=0))
+    told = store.fetch(told=Told(wrong_heads=1))
+    store.assert_complete()
+    assert told.heads[0] != told.heads[1]
+    assert [part for part, _ in told.repairs] == [NAME]
+    with pytest.raises(PasswordError):
+        store.fetch(told=Told(wrong_heads=2))
+
+
+def test_a_number_of_parts_that_came_altered_is_not_believed(store: Store) -> None:
+    store.serve(300_000, 102_400)
+    data = bytearray(store.parts[NAME])
+    assert data[12:14] == b"LN"
+    data[14] = 1
+    store.cloud.rules.append(on(NAME, Answer(body=bytes(data), etag=None), last=0))
+    with pytest.raises(AbsentError, match="number of parts"):
+        store.fetch()
+    assert store.fetch().errors == []
+    store.assert_complete()
+
+
+def test_without_marks_an_expired_link_is_not_the_end_of_the_set(store: Store) -> None:
+    store.serve(300_000, 51_200, marks=False)
+    store.cloud.rules.append(lambda seen: Answer(status=403) if seen.name.endswith((".4", ".5")) else None)
+    assert store.fetch().total == 4
+    store.cloud.rules.clear()
+    (store.folder / f"{NAME}.2").unlink()
+    for refusal in (Answer(status=403), Answer(status=404)):
+        store.cloud.rules[:] = [on_all(refusal)]
+        with pytest.raises(AbsentError):
+            store.fetch()
+    store.cloud.rules.clear()
+    assert store.fetch().total == 6
+    store.assert_complete()
+
+
+def test_a_dated_object_without_an_etag_that_changes_midway_is_begun_anew(store: Store) -> None:
+    store.serve(307_200, 102_400, gzipped=False)
+    name = f"{NAME}.1"
+    old = bytes(len(store.parts[name]))
+    before, after = ({"Last-Modified": formatdate(moment, usegmt=True)} for moment in (1e9, 2e9))
+    store.cloud.rules += [
+        on(name, Answer(body=old, etag=None, cut=50_000, headers=before), last=1),
+        lambda seen: Answer(etag=None, headers=after),
+    ]
+    told = store.fetch(connections=1)
+    store.assert_complete()
+    assert (name, "changed at the source while it was fetched; begun anew") in told.repairs
+
+
+NOW = 1_800_000_000
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "7"}, 7),
+        ({"Retry-After": "0"}, 0),
+        ({"Retry-After": formatdate(NOW + 90, usegmt=True), "Date": formatdate(NOW, usegmt=True)}, 90),
+        ({"Retry-After": formatdate(NOW - 90, usegmt=True), "Date": formatdate(NOW, usegmt=True)}, 0),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "Wed, 99 Foo 99999999999 99:99:99 GMT"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after_is_read_as_seconds_or_a_date(headers: dict[str, str], seconds: float | None) -> None:
+    found = retry_after(CIMultiDict(headers))
+    if seconds is None:
+        assert found is None
+    else:
+        assert found is not None
+        assert seconds <= found <= seconds + min(1, seconds / 10)
+
+
+def test_a_date_without_the_servers_clock_is_counted_from_ours() -> None:
+    found = retry_after(CIMultiDict({"Retry-After": formatdate(time.time() + 50, usegmt=True)}))
+    assert found is not None
+    assert 45 < found < 52
+
+
+def test_a_window_survives_a_clock_that_jumps(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.serve(300_000, 102_400)
+    day = [datetime(2026, 11, 20, hour, 0) for hour in (12, 19, 3, 12, 21)]
+    clock = iter(day[:4])
+    monkeypatch.setattr(transfer, "local_time", lambda: next(clock, day[4]))
+    waited: list[float] = []
+
+    async def nap(seconds: float) -> None:
+        waited.append(seconds)
+
+    monkeypatch.setattr(transfer, "nap", nap)
+    told = store.fetch(window=parse_window("20:00-07:00"), connections=1)
+    store.assert_complete()
+    assert waited
+    assert told.waits[-1] == 0
+    assert told.repairs == []
+
+
+def test_a_night_of_waiting_is_no_night_without_a_byte(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was waited for a time window does not count as patience."""
+    store.serve(300_000, 102_400)
+    jumps = [0.0]
+    real = time.monotonic
+    monkeypatch.setattr(time, "monotonic", lambda: real() + jumps[0])
+    opened = iter([3600.0, 3600.0])
+    monkeypatch.setattr(Window, "opens_in", lambda self, moment: next(opened, 0.0))
+
+    async def nap(seconds: float) -> None:
+        jumps[0] += 3600
+
+    monkeypatch.setattr(transfer, "nap", nap)
+    store.cloud.rules.append(on(NAME, Answer(status=500), last=0))
+    told = store.fetch(window=parse_window("20:00-07:00"))
+    assert told.errors == []
+    store.assert_complete()
