@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import io
+import json
+from dataclasses import replace
+from pathlib import Path
 
+import jsonschema
 import pytest
 from rich.console import Console
 
 from boxlift.figures import count, duration, size
 from boxlift.journal import Result, Segment
-from boxlift.runner.display import Display, LiveDisplay, PlainDisplay, display_for, restore_figures
+from boxlift.runner.display import (
+    Amount,
+    Display,
+    Ended,
+    LiveDisplay,
+    PlainDisplay,
+    display_for,
+    restore_figures,
+)
 from boxlift.runner.events import Task
+from boxlift.runner.outlook import Ahead, Outlook
 
 SEGMENT = Segment(
     host="portal-1",
@@ -132,5 +145,91 @@ def test_silence_but_for_failures() -> None:
 def test_the_display_fits_the_console() -> None:
     out, _ = consoles()
     assert type(display_for(out)) is PlainDisplay
-    assert type(display_for(out, quiet=True)) is Display
+    assert type(display_for(out, Amount.QUIET)) is Display
     assert type(display_for(Console(file=io.StringIO(), force_terminal=True))) is LiveDisplay
+
+
+def test_verbose_tells_every_result_with_its_time() -> None:
+    out, _ = consoles()
+    display = display_for(out, Amount.VERBOSE)
+    display.result(result("ok"))
+    display.result(result("skipped"))
+    assert [line.split(maxsplit=1)[1] for line in shown(out)] == [
+        "portal-1 · Install: ok in 1.0 s",
+        "portal-1 · Install: skipped in 1.0 s",
+    ]
+
+
+def test_a_diff_is_shown_line_by_line() -> None:
+    out, _ = consoles()
+    PlainDisplay(out).diff("--- before\n+[new]")
+    assert shown(out) == ["    --- before", "    +[new]"]
+
+
+OUTLOOK = Outlook(
+    "final",
+    "final-1",
+    (
+        Ahead("restore-backup", 3600.0, 30_000_000_000, "measured once", False, "a release"),
+        Ahead("open-portal", None, None, "nothing is known of its time", True, "all"),
+    ),
+    "the client's start-box-sales",
+    trial=False,
+)
+
+
+def test_what_a_run_will_do_is_said_with_bytes_seconds_and_confidence() -> None:
+    out, _ = consoles()
+    PlainDisplay(out).outlook(OUTLOOK)
+    first, *rest = shown(out)
+    assert first.startswith("final, release final-1: about 1 h, until 20")
+    assert rest == [
+        "  restore-backup  1 h, measured once · 30.0 GB to move",
+        "  open-portal     –, nothing is known of its time · cannot be undone: asks first",
+        "  then the client's start-box-sales",
+    ]
+    assert replace(OUTLOOK, steps=()).lines() == []
+    assert replace(OUTLOOK, trial=True).lines()[0] == "final, release final-1: in check mode: changes nothing"
+
+
+def test_json_lines_keep_the_published_schema() -> None:
+    out, errors = consoles()
+    with display_for(out, Amount.JSON) as display:
+        display.outlook(OUTLOOK)
+        display.begin("restore-backup", "Restore", 1, None)
+        display.task(Task("p", "r", "t"))
+        display.result(result("ok"))
+        display.restore(SEGMENT)
+        display.diff("+a")
+        display.idle()
+        display.line("! a\nb")
+        display.done(Ended("restore-backup", 4, 1.5, 2, 3, "text"))
+        display.end()
+    told = [json.loads(line) for line in shown(out)]
+    events = ["outlook", "begin", "result", "restore", "diff", "line", "done"]
+    assert [line["event"] for line in told] == events
+    path = Path(__file__).parents[2] / "docs" / "contracts" / "run.schema.json"
+    schema = jsonschema.Draft202012Validator(
+        json.loads(path.read_text()), format_checker=jsonschema.FormatChecker()
+    )
+    for line in told:
+        schema.validate(line)
+    assert not shown(errors)
+
+
+def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """rich reads it; nothing here may write colours past rich."""
+
+    def lines() -> str:
+        file = io.StringIO()
+        console = Console(file=file, force_terminal=True, width=80)
+        display = PlainDisplay(console, console)
+        display.diff("+a\n-b")
+        display.lines(["✗ s", "  cause"])
+        return file.getvalue()
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    assert "\x1b[32m" in lines()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert "\x1b[3" not in lines()

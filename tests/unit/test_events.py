@@ -9,7 +9,7 @@ import pytest
 
 from boxlift.errors import ExitCode
 from boxlift.journal import Measure, Result
-from boxlift.runner.events import Line, Measures, Reader, Restore, Task
+from boxlift.runner.events import Diff, Line, Measures, Reader, Restore, Task
 from boxlift.runner.failure import Failure, cause_of, code_of
 
 START, END = "2026-11-20T18:00:00.000000", "2026-11-20T18:00:02.500000"
@@ -73,6 +73,12 @@ def test_tries_are_counted() -> None:
         event("runner_on_ok"),
     )
     assert result.tries == 3
+
+
+def test_what_check_mode_would_change_is_told() -> None:
+    told = Reader().read({"event": "runner_on_file_diff", "stdout": "-a\n+b"})
+    assert told == [Line("-a\n+b"), Diff("-a\n+b")]
+    assert Reader().read({"event": "runner_on_file_diff", "stdout": ""}) == []
 
 
 def test_tasks_and_output_are_told() -> None:

@@ -116,6 +116,15 @@ def test_killed_at_any_moment_the_committed_rows_stay(tmp_path: Path) -> None:
         assert journal.settle_interrupted() == []
 
 
+def test_a_killed_runners_time_is_counted_to_the_last_look_at_the_restore(journal: Journal) -> None:
+    attempt = begin(journal)
+    journal.add(attempt, [RESULT], [Segment(host="h", at=1300.0, state="running", bytes=7)])
+    journal.settle_interrupted()
+    assert journal.attempts()[0].ended == 1300.0
+    (incident,) = journal.incidents()
+    assert (incident.cost, incident.at) == (1300.0 - journal.attempts()[0].started, 1300.0)
+
+
 def limit(journal: Journal, spare: int) -> None:
     """Let the database grow by no more than `spare` pages: what a full disk does to it."""
     pages = journal._db.execute("PRAGMA page_count").fetchone()[0]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import re
 import stat
+import threading
 from pathlib import Path
 
 import pytest
@@ -204,3 +207,15 @@ def test_the_lock_is_held_by_one(tmp_path: Path) -> None:
     assert not is_held(path)
     with RunnerLock(path, "run"):
         pass
+
+
+def test_a_look_at_the_lock_does_not_turn_a_runner_away(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    path.touch()
+    descriptor = os.open(path, os.O_RDWR)
+    fcntl.flock(descriptor, fcntl.LOCK_SH)
+    looked = threading.Timer(0.1, os.close, [descriptor])
+    looked.start()
+    with RunnerLock(path, "run"):
+        assert is_held(path)
+    looked.join()

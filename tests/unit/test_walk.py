@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 from boxlift.errors import ExitCode, PersonNextError, PreflightError, RefusedError, UsageError
+from boxlift.journal import Segment
 from boxlift.plan import Pass
+from boxlift.plan.state import position
+from boxlift.plan.verdict import Word, speak
 from boxlift.project import Project, create
 from boxlift.runner import Command, Request, run_command, run_plan, run_verification
 from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display
+from boxlift.runner.outlook import Outlook, outlook
 from boxlift.runner.work import Work
 
 Works = list[Work]
@@ -260,3 +264,94 @@ def test_one_suite_by_name(project: Project, works: Works) -> None:
     assert works[-1].resume == f"boxlift -C {project.root} verify staging"
     with pytest.raises(UsageError, match="did you mean `restore`"):
         run_verification(project, suite="restor", display=Display())
+
+
+class Told(Display):
+    """Keeps what a run says beforehand and between its steps."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def outlook(self, outlook: Outlook) -> None:
+        self.said += outlook.lines()
+
+    def line(self, text: str) -> None:
+        self.said.append(text)
+
+
+def test_a_run_says_beforehand_what_it_will_do(project: Project, works: Works) -> None:
+    told = Told()
+    with pytest.raises(PersonNextError):
+        run_plan(project, display=told)
+    assert told.said[0].startswith("rehearsal, release rehearsal-1: about 38 min, until ")
+    assert told.said[1:] == [
+        "  provision-production  20 min, as the plan guesses",
+        "  check-environment     3 min, as the plan guesses",
+        "  install-portal        15 min, as the plan guesses",
+        "  then the client's buy-certificate",
+    ]
+
+
+def test_bytes_of_a_restore_are_what_is_left_else_what_the_last_one_moved(
+    project: Project, works: Works
+) -> None:
+    go(project, Request(until="restore-backup", confirm_as=ANNA))
+    plan = project.plan()
+    with project.journal() as journal:
+        attempt = journal.begin(
+            run=2, pass_="rehearsal", phase="move", step="restore-backup", kind="playbook",
+            release="rehearsal-1", trial=False, log="",
+        )  # fmt: skip
+        journal.add(attempt, [], [Segment("h", 1.0, "running", bytes=300, bytes_total=1000)])
+        journal.end(attempt, "failed", 4, moved=300)
+        rehearsal = position(plan, journal, Pass.REHEARSAL, runner_alive=False)
+        ahead = outlook(rehearsal, ["restore-backup"], journal, trial=False, confirmed=False).steps
+        assert ahead[0].bytes == 700
+        final = position(plan, journal, Pass.FINAL, runner_alive=False)
+        ahead = outlook(final, ["restore-backup"], journal, trial=False, confirmed=False).steps
+        assert ahead[0].bytes is None
+        assert ahead[0].confidence.startswith("measured once")
+
+
+def test_a_change_behind_a_test_is_told(
+    project: Project, works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(project, Request(until="check-business", confirm_as=ANNA))
+    real = Attempts.carry_out
+
+    def changing(self: Attempts, work: Work) -> ExitCode:
+        code = real(self, work)
+        self._journal._db.execute("UPDATE attempts SET changes = 1 WHERE step = 'repair-portal'")
+        return code
+
+    monkeypatch.setattr(Attempts, "carry_out", changing)
+    told = Told()
+    run_plan(project, request=named("repair-portal"), display=told)
+    assert told.said[-1] == (
+        "! doubtful now, do or confirm them again: configure-telephony-server, connect-telephony,"
+        " check-telephony, check-business"
+    )
+
+
+def test_a_destructive_step_is_asked_for_with_all_doubts(project: Project, works: Works) -> None:
+    go(project, Request(until="switch-names", confirm_as=ANNA), Pass.FINAL)
+    with project.journal() as journal:
+        for word in (Word.REOPEN, Word.CONFIRM):
+            speak(
+                project.plan(), journal, Pass.FINAL, "go-no-go",
+                word=word, by=ANNA, note=None, runner_alive=False,
+            )  # fmt: skip
+    asked: list[str] = []
+
+    def ask(question: str) -> bool:
+        asked.append(question)
+        return False
+
+    with pytest.raises(RefusedError):
+        run_plan(project, request=named("open-portal"), display=Display(), ask=ask)
+    assert "agents, mail" in asked[0]
+    assert asked[0].endswith(
+        "; doubtful: stop-cloud-sales, transfer-delta, delete-test-data, declare-healthy,"
+        " backup-production, switch-names"
+    )

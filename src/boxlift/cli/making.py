@@ -135,6 +135,8 @@ def check(context: typer.Context, as_json: JsonOption = False) -> None:
     """Look at control node, project and hosts before work starts, and tell all that is wrong at once.
 
     Exit code 3 where a check refuses, 5 where nothing but reaching a host fails.
+
+    [bold]Examples:[/] boxlift check · boxlift check --json
     """
     findings = check_project(current_project(context))
     code = verdict(findings)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from boxlift.cli.app import PassOption, app, current_pass, current_project
+from boxlift.cli.completion import persons_steps, steps
 from boxlift.cli.output import console
 from boxlift.errors import UsageError
 from boxlift.plan import Plan
@@ -20,7 +21,7 @@ from boxlift.project.backup import paths
 def confirm(
     context: typer.Context,
     *,
-    step: Annotated[str, typer.Argument(help="A person's step of the plan.")],
+    step: Annotated[str, typer.Argument(help="A person's step of the plan.", autocompletion=persons_steps)],
     by: Annotated[str, typer.Option("--by", help="Who says so.")],
     note: Annotated[str | None, typer.Option("--note", help="What to remember about it.")] = None,
     refuse: Annotated[bool, typer.Option("--refuse", help="Say that it is not all right.")] = False,
@@ -29,7 +30,11 @@ def confirm(
 ) -> None:
     """Say that a person's step is done, refuse it, or reopen it.
 
-    [bold]Example:[/] boxlift confirm check-business --by "Name" --note "all branches"
+    A step that is reopened or refused makes doubtful what was done after it; the answer names these steps.
+
+    [bold]Examples:[/] boxlift confirm check-business --by "Name" --note "all branches"
+    · boxlift confirm check-telephony --by "Name" --refuse --note "records are missing"
+    · boxlift confirm request-backup --by "Name" --reopen
     """
     if refuse and reopen:
         raise UsageError("--refuse and --reopen exclude each other")
@@ -62,7 +67,9 @@ def _known(plan: Plan, step: str) -> None:
 def note(
     context: typer.Context,
     text: Annotated[str, typer.Argument(help="What happened.")],
-    step: Annotated[str | None, typer.Option("--step", help="The step that it belongs to.")] = None,
+    step: Annotated[
+        str | None, typer.Option("--step", help="The step that it belongs to.", autocompletion=steps)
+    ] = None,
     cost: Annotated[
         float | None, typer.Option("--cost", min=0, help="Minutes that it cost the move.")
     ] = None,

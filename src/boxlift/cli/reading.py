@@ -31,7 +31,10 @@ _SIGN = {
 
 @app.command()
 def plan(context: typer.Context, pass_: PassOption = None, as_json: JsonOption = False) -> None:
-    """Show the steps of a pass: state, owner, durations and estimates."""
+    """Show the steps of a pass: state, owner, durations and estimates.
+
+    [bold]Examples:[/] boxlift plan · boxlift plan --pass final --json
+    """
     project = current_project(context)
     the_plan = project.plan()
     with project.journal() as journal:
@@ -104,7 +107,10 @@ def _rounded(seconds: float | None) -> float | None:
 
 @app.command()
 def status(context: typer.Context, pass_: PassOption = None, as_json: JsonOption = False) -> None:
-    """Say in five lines where we are, what is next, who acts, when we are done, and the way back."""
+    """Say in five lines where we are, what is next, who acts, when we are done, and the way back.
+
+    [bold]Examples:[/] boxlift status · boxlift status --pass final --json
+    """
     project = current_project(context)
     the_plan = project.plan()
     with project.journal() as journal:
@@ -134,7 +140,10 @@ def journal(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show what happened: every attempt, word of a person and incident, with its time."""
+    """Show what happened: every attempt, word of a person and incident, with its time.
+
+    [bold]Examples:[/] boxlift journal · boxlift journal --tasks --format csv · boxlift journal --json
+    """
     with current_project(context).journal() as records:
         rows = export(records, details=tasks)
     if as_json:

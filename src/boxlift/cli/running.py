@@ -7,61 +7,96 @@ from typing import Annotated
 
 import typer
 
-from boxlift.cli.app import PassOption, app, current_project
+from boxlift.cli.app import JsonOption, PassOption, app, current_project
+from boxlift.cli.completion import steps, steps_and_phases, suite_names
 from boxlift.cli.output import console
+from boxlift.errors import UsageError
 from boxlift.plan import Pass
 from boxlift.runner import Command, Request, run_command, run_plan, run_verification
-from boxlift.runner.display import display_for
+from boxlift.runner.display import Amount, Display, display_for
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the last lines of a failure.")]
+VerboseOption = Annotated[
+    bool, typer.Option("--verbose", "-v", help="Also each task on each host, and each test.")
+]
+
+
+def _display(*, quiet: bool, verbose: bool, as_json: bool) -> Display:
+    named = {Amount.QUIET: quiet, Amount.VERBOSE: verbose, Amount.JSON: as_json}
+    chosen = [amount for amount, wanted in named.items() if wanted]
+    if len(chosen) > 1:
+        raise UsageError(f"{' and '.join(f'--{amount}' for amount in chosen)} exclude each other")
+    return display_for(console(), chosen[0] if chosen else Amount.NORMAL)
 
 
 @app.command()
 def run(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[STEP|PHASE]...", help="Steps or phases.")
+        list[str] | None,
+        typer.Argument(metavar="[STEP|PHASE]...", help="Steps or phases.", autocompletion=steps_and_phases),
     ] = None,
     *,
     pass_: PassOption = None,
-    start: Annotated[str | None, typer.Option("--from", help="First step of a stretch.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Last step of a stretch.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="First step of a stretch.", autocompletion=steps)
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="Last step of a stretch.", autocompletion=steps)
+    ] = None,
     check: Annotated[bool, typer.Option("--check", help="Change nothing, show what would change.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to destructive steps, for scripts.")] = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Run steps: what is next, named ones, a phase, or a stretch.
 
     Without names it goes on until a step fails or a person is next (exit code 8). A step that is named runs
-    again even if it is done; a phase goes on where it stands.
+    again even if it is done; a phase goes on where it stands. It says beforehand what it will do and how
+    long that takes, and asks before a step that cannot be undone. Ctrl-C ends it in order; the same command
+    goes on.
 
     [bold]Examples:[/] boxlift run · boxlift run restore-backup · boxlift run prepare --yes
+    · boxlift run --pass final --until activate-release · boxlift run repair-portal --check
     """
-    out = console()
 
     def ask(question: str) -> bool:
-        return yes or (sys.stdin.isatty() and typer.confirm(f"{question}. Go on?", default=False))
+        return yes or (sys.stdin.isatty() and _agreed(f"{question}. Go on?"))
 
     request = Request(names=names or (), start=start, until=until, trial=check)
-    code = run_plan(current_project(context), pass_, request, display=display_for(out, quiet=quiet), ask=ask)
-    raise typer.Exit(code)
+    display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
+    raise typer.Exit(run_plan(current_project(context), pass_, request, display=display, ask=ask))
+
+
+def _agreed(question: str) -> bool:
+    """The answer of a person; Ctrl-C at the question ends the run as it does elsewhere."""
+    try:
+        return typer.confirm(question, default=False, err=True)
+    except typer.Abort as abort:
+        raise KeyboardInterrupt from abort
 
 
 @app.command()
 def verify(
     context: typer.Context,
-    suite: Annotated[str | None, typer.Argument(help="One suite; default: those of the steps done.")] = None,
+    suite: Annotated[
+        str | None,
+        typer.Argument(help="One suite; default: those of the steps done.", autocompletion=suite_names),
+    ] = None,
     *,
     pass_: PassOption = None,
     staging: Annotated[bool, typer.Option("--staging", help="Look at the staging copy.")] = False,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
 ) -> None:
     """Prove with tests on the hosts that the portal is what it has to be. Changes nothing of it.
 
     [bold]Examples:[/] boxlift verify · boxlift verify restore
     """
     project = current_project(context)
-    display = display_for(console(), quiet=quiet)
+    display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
     raise typer.Exit(run_verification(project, pass_, suite, staging=staging, display=display))
 
 
@@ -69,28 +104,56 @@ def verify(
 def activate(
     context: typer.Context,
     release: Annotated[str, typer.Argument(help="The release to serve: box, rehearsal-1, final-1, ...")],
+    *,
     pass_: PassOption = None,
     quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Make a release the one that the web server serves. Refused (6) once the portal is open."""
-    _run_command(context, Command.ACTIVATE, pass_, release=release, quiet=quiet)
+    """Make a release the one that the web server serves. Refused (6) once the portal is open.
+
+    [bold]Example:[/] boxlift activate rehearsal-1
+    """
+    display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
+    _run_command(context, Command.ACTIVATE, pass_, display, release=release)
 
 
 @app.command()
-def rollback(context: typer.Context, pass_: PassOption = None, quiet: QuietOption = False) -> None:
-    """Serve the release that was active before. Refused (6) once the portal is open."""
-    _run_command(context, Command.ROLLBACK, pass_, quiet=quiet)
+def rollback(
+    context: typer.Context,
+    *,
+    pass_: PassOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Serve the release that was active before. Refused (6) once the portal is open.
+
+    [bold]Example:[/] boxlift rollback
+    """
+    display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
+    _run_command(context, Command.ROLLBACK, pass_, display)
 
 
 @app.command()
-def clone(context: typer.Context, pass_: PassOption = None, quiet: QuietOption = False) -> None:
-    """Copy production to pre-production as it is now; the copy can mail nobody."""
-    _run_command(context, Command.CLONE, pass_, quiet=quiet)
+def clone(
+    context: typer.Context,
+    *,
+    pass_: PassOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Copy production to pre-production as it is now; the copy can mail nobody.
+
+    [bold]Example:[/] boxlift clone
+    """
+    display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
+    _run_command(context, Command.CLONE, pass_, display)
 
 
 def _run_command(
-    context: typer.Context, command: Command, pass_: Pass | None, *, release: str | None = None, quiet: bool
+    context: typer.Context, command: Command, pass_: Pass | None, display: Display, release: str | None = None
 ) -> None:
     project = current_project(context)
-    display = display_for(console(), quiet=quiet)
     raise typer.Exit(run_command(project, command, pass_, release=release, display=display))

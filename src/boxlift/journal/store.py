@@ -316,9 +316,11 @@ class Journal:
         """Mark attempts whose runner is gone; call only while holding the project's lock."""
         stale = [attempt for attempt in self.attempts() if attempt.outcome == "running"]
         for attempt in stale:
-            last = self._db.execute(
-                "SELECT MAX(ended) FROM results WHERE attempt = ?", (attempt.id,)
-            ).fetchone()[0]
+            last = self._rows(
+                "SELECT MAX(at) FROM (SELECT MAX(ended) AS at FROM results WHERE attempt = ?1"
+                " UNION SELECT MAX(at) FROM segments WHERE attempt = ?1)",
+                (attempt.id,),
+            )[0][0]
             ended = max(attempt.started, last or attempt.started)
 
             def work(attempt: Attempt = attempt, ended: float = ended) -> None:

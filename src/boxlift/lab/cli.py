@@ -28,7 +28,10 @@ _STARTED = time.monotonic()
 def up(
     hosts: Annotated[list[str] | None, typer.Argument(help="Only these hosts; all by default.")] = None,
 ) -> None:
-    """Bring the lab up from whatever state it is in; what stands already is kept."""
+    """Bring the lab up from whatever state it is in; what stands already is kept.
+
+    Examples: boxlift lab up · boxlift lab up portal-1 cloud-1
+    """
     lab = Lab.here()
     with locked(lab, "up"):
         _show(Hosts(lab, say).up(hosts or ()))
@@ -41,8 +44,10 @@ def down(
         bool, typer.Option("--everything", help="Also its images, keys, caches: all that the lab ever made.")
     ] = False,
 ) -> None:
-    """Remove the lab's hosts and network; images, keys and caches stay for the next up."""
+    """Remove the lab's hosts and network; images, keys and caches stay for the next up.
 
+    Examples: boxlift lab down · boxlift lab down --everything
+    """
     lab = Lab.here()
     with locked(lab, "down"):
         Hosts(lab, say).down(everything=everything)
@@ -52,8 +57,10 @@ def down(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
 ) -> None:
-    """Say what runs, under which address and name."""
+    """Say what runs, under which address and name.
 
+    Examples: boxlift lab status · boxlift lab status --json
+    """
     found = Hosts(Lab.here(), say).status()
     if as_json:
         typer.echo(json.dumps(dataclasses.asdict(found), indent=2))
@@ -71,7 +78,10 @@ def demo(
     ] = None,
     until: Annotated[str | None, typer.Option("--until", help="Last step of the plan to go to.")] = None,
 ) -> None:
-    """Move a whole portal on the lab: every step of the final pass, persons' steps confirmed as "lab"."""
+    """Move a whole portal on the lab: every step of the final pass, persons' steps confirmed as "lab".
+
+    Examples: boxlift lab demo · boxlift lab demo --backup first.tar.gz --until activate-release
+    """
     lab = Lab.here()
     with locked(lab, "demo"):
         code = Demo(lab, console(), say).run(backup, password_file, until)

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from boxlift.errors import RefusedError
 
+_PATIENCE = 0.5
+"""Seconds in which a look at the lock is over; a runner holds it longer."""
+
 
 class RunnerLock:
     """Context manager; RefusedError when another runner holds the project."""
@@ -23,20 +26,31 @@ class RunnerLock:
     def __enter__(self) -> RunnerLock:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not self._taken():
             os.close(self._descriptor)
             raise RefusedError(
                 f"another runner works on this project: {_describe(self._path)}",
                 cure="wait for it, or look: boxlift status",
-            ) from error
+            )
         os.ftruncate(self._descriptor, 0)
         holder = {"pid": os.getpid(), "purpose": self._purpose, "since": time.time()}
         # who holds it is told to others; the lock itself needs no space on the disk
         with suppress(OSError):
             os.write(self._descriptor, json.dumps(holder).encode())
         return self
+
+    def _taken(self) -> bool:
+        """Whether the lock is ours now; one who only looks whether it is held has it for a moment."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    return False
+                time.sleep(0.05)
+            else:
+                return True
 
     def __exit__(self, *_: object) -> None:
         os.ftruncate(self._descriptor, 0)

@@ -12,7 +12,7 @@ from boxlift.figures import count, duration
 from boxlift.journal import Journal, JournalError
 from boxlift.project import Project
 from boxlift.redact import Redactor
-from boxlift.runner.display import Display
+from boxlift.runner.display import Display, Ended
 from boxlift.runner.failure import Failure
 from boxlift.runner.interrupt import signals_interrupt
 from boxlift.runner.log import Log
@@ -83,8 +83,10 @@ class Attempts:
             session.clean()
         seconds = time.monotonic() - began
         self._close(session, attempt, work, failure=failure, seconds=seconds)
+        code = failure.code if failure else ExitCode.DONE
+        text = _success(work, seconds, session.changes, session.tests)
+        self._display.done(Ended(work.step, code, seconds, session.changes, session.tests, text))
         if failure is None:
-            self._display.line(_success(work, seconds, session.changes, session.tests))
             return ExitCode.DONE
         shown = Failure(failure.code, failure.host, failure.task, self._redact(failure.cause))
         self._display.lines(shown.lines(work.step, shown_log, work.resume))

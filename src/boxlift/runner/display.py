@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 from types import TracebackType
 
 from rich import progress
@@ -19,12 +22,27 @@ from rich.progress import (
 )
 from rich.table import Column
 
-from boxlift.figures import count, duration, size
+from boxlift.figures import count, duration, iso, size
 from boxlift.journal import Result, Segment
 from boxlift.runner.events import Task
+from boxlift.runner.outlook import Outlook
 
+_BAD = frozenset({"failed", "unreachable", "ignored"})
+_WORTH_TELLING = _BAD | {"changed"}
 _PLAIN_EVERY = 15.0
 """Seconds between two plain lines about the same restore or a task that goes on."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a step ended: its exit code, seconds, changes on hosts, tests passed."""
+
+    step: str
+    exit: int
+    seconds: float
+    changes: int
+    tests: int
+    text: str
 
 
 class Display:
@@ -54,11 +72,20 @@ class Display:
     def restore(self, segment: Segment) -> None:
         """A restore got on."""
 
+    def diff(self, text: str) -> None:
+        """What check mode would change."""
+
     def idle(self) -> None:
         """Called every half second while nothing happens."""
 
     def end(self) -> None:
         """The step is over; questions may follow."""
+
+    def done(self, ended: Ended) -> None:
+        """How a step ended; a failure's last lines follow."""
+
+    def outlook(self, outlook: Outlook) -> None:
+        """What the run is about to do."""
 
     def line(self, text: str) -> None:
         """A sentence to keep on the screen."""
@@ -96,10 +123,16 @@ def restore_figures(segment: Segment) -> str:
 
 
 class PlainDisplay(Display):
-    """One line a change, a failure, a quarter of a minute of restore: for logs and pipes."""
+    """One line a change, a failure, a quarter of a minute of restore: for logs and pipes.
 
-    def __init__(self, console: Console | None = None, errors: Console | None = None) -> None:
+    `verbose`: a line for whatever a task did on a host, and for each test.
+    """
+
+    def __init__(
+        self, console: Console | None = None, errors: Console | None = None, *, verbose: bool = False
+    ) -> None:
         super().__init__(console, errors)
+        self._verbose = verbose
         self._task = ""
         self._spoke = time.monotonic()
 
@@ -119,9 +152,10 @@ class PlainDisplay(Display):
         self._task = task.name
 
     def result(self, result: Result) -> None:
-        if result.outcome in {"changed", "failed", "unreachable", "ignored"}:
+        if self._verbose or result.outcome in _WORTH_TELLING:
             on = f"{result.host} · " if result.host else ""
-            self._say_timed(f"{on}{result.task}: {result.outcome}")
+            took = f" in {result.seconds:.1f} s" if self._verbose and result.seconds is not None else ""
+            self._say_timed(f"{on}{result.task}: {result.outcome}{took}")
 
     def restore(self, segment: Segment) -> None:
         if time.monotonic() - self._spoke >= _PLAIN_EVERY or segment.state != "running":
@@ -131,8 +165,21 @@ class PlainDisplay(Display):
         if self._task and time.monotonic() - self._spoke >= _PLAIN_EVERY:
             self._say_timed(f"{self._task}: goes on")
 
+    def diff(self, text: str) -> None:
+        for line in text.splitlines():
+            style = "green" if line.startswith("+") else "red" if line.startswith("-") else None
+            self._console.print(f"    {line}", markup=False, soft_wrap=True, style=style)
+
     def line(self, text: str) -> None:
         self._say(text)
+
+    def done(self, ended: Ended) -> None:
+        if ended.exit == 0:
+            self._say(ended.text)
+
+    def outlook(self, outlook: Outlook) -> None:
+        for line in outlook.lines():
+            self._say(line)
 
 
 class _Bar(ProgressColumn):
@@ -149,8 +196,10 @@ class _Bar(ProgressColumn):
 class LiveDisplay(PlainDisplay):
     """A line that moves: step, task, time; a bar where bytes are known. Changes are counted only."""
 
-    def __init__(self, console: Console | None = None, errors: Console | None = None) -> None:
-        super().__init__(console, errors)
+    def __init__(
+        self, console: Console | None = None, errors: Console | None = None, *, verbose: bool = False
+    ) -> None:
+        super().__init__(console, errors, verbose=verbose)
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis")),
@@ -187,11 +236,10 @@ class LiveDisplay(PlainDisplay):
         self._describe(task.name)
 
     def result(self, result: Result) -> None:
-        if result.outcome in {"failed", "unreachable", "ignored"}:
+        if self._verbose or result.outcome in _BAD:
             super().result(result)
-        else:
-            self._changes += result.outcome == "changed"
-            self._describe(result.task)
+        self._changes += result.outcome == "changed"
+        self._describe(result.task)
 
     def restore(self, segment: Segment) -> None:
         self._describe(restore_figures(segment), segment.bytes, segment.bytes_total)
@@ -209,8 +257,56 @@ class LiveDisplay(PlainDisplay):
         self._progress.stop()
 
 
-def display_for(console: Console, *, quiet: bool = False) -> Display:
+class JsonDisplay(Display):
+    """A JSON object a line (docs/contracts/run.schema.json); the last lines of a failure go to the errors."""
+
+    def _tell(self, event: str, **told: object) -> None:
+        line = {"schema": 1, "event": event, "at": iso(time.time()), **told}
+        self._console.file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._console.file.flush()
+
+    def outlook(self, outlook: Outlook) -> None:
+        self._tell("outlook", **outlook.as_dict())
+
+    def begin(self, step: str, title: str, attempt: int, estimate: float | None) -> None:
+        self._tell("begin", step=step, title=title, attempt=attempt, estimate=estimate)
+
+    def result(self, result: Result) -> None:
+        self._tell(
+            "result", host=result.host, task=result.task, outcome=result.outcome, seconds=result.seconds
+        )
+
+    def restore(self, segment: Segment) -> None:
+        self._tell("restore", **{name: value for name, value in asdict(segment).items() if name != "at"})
+
+    def diff(self, text: str) -> None:
+        self._tell("diff", text=text)
+
+    def line(self, text: str) -> None:
+        self._tell("line", text=text)
+
+    def done(self, ended: Ended) -> None:
+        self._tell("done", **asdict(ended))
+
+
+class Amount(StrEnum):
+    """How much a command tells."""
+
+    QUIET = "quiet"
+    NORMAL = "normal"
+    VERBOSE = "verbose"
+    JSON = "json"
+
+
+def display_for(console: Console, amount: Amount = Amount.NORMAL) -> Display:
     """The live view on a terminal, plain lines without one."""
-    if quiet:
+    if amount is Amount.JSON:
+        return JsonDisplay(console)
+    if amount is Amount.QUIET:
         return Display(console)
-    return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
+    verbose = amount is Amount.VERBOSE
+    return (
+        LiveDisplay(console, verbose=verbose)
+        if console.is_terminal
+        else PlainDisplay(console, verbose=verbose)
+    )

@@ -56,7 +56,14 @@ class Measures:
     measures: tuple[Measure, ...]
 
 
-Told = Task | Result | Restore | Measures | Line
+@dataclass(frozen=True)
+class Diff:
+    """What check mode would change, as ansible-playbook shows it."""
+
+    text: str
+
+
+Told = Task | Result | Restore | Measures | Line | Diff
 
 
 @dataclass
@@ -77,6 +84,8 @@ class Reader:
         told: list[Told] = []
         if text := str(event.get("stdout") or ""):
             told.append(Line(text))
+        if text and kind == "runner_on_file_diff":
+            told.append(Diff(text))
         if kind in {"error", "verbose", "warning"} and "ERROR" in text:
             self._errors.append(text.strip())
         if kind in {"playbook_on_task_start", "playbook_on_handler_task_start"}:

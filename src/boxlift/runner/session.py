@@ -15,7 +15,7 @@ from boxlift.project import Project
 from boxlift.redact import Redactor
 from boxlift.runner import process
 from boxlift.runner.display import Display
-from boxlift.runner.events import Line, Measures, Reader, Restore, Task
+from boxlift.runner.events import Diff, Line, Measures, Reader, Restore, Task
 from boxlift.runner.failure import Failure
 from boxlift.runner.log import Log
 from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
@@ -165,6 +165,8 @@ class Session:
             match told:
                 case Line(text):
                     log.write(text)
+                case Diff(text):
+                    self._display.diff(self._redact(text))
                 case Task():
                     self._display.task(replace(told, name=self._redact(told.name)))
                 case Result():

@@ -23,6 +23,7 @@ from boxlift.redact import Redactor
 from boxlift.runner import process
 from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display, PlainDisplay
+from boxlift.runner.outlook import outlook
 from boxlift.runner.playbook import remove_work_folders
 from boxlift.runner.secrets import inventory_secrets
 from boxlift.runner.work import Work
@@ -75,6 +76,9 @@ def run_plan(
             journal.choose(pass_)
         where = position(plan, journal, chosen, runner_alive=False)
         wanted = _select(plan, where, request)
+        shown.outlook(
+            outlook(where, wanted, journal, trial=request.trial, confirmed=request.confirm_as is not None)
+        )
         for name in wanted:
             where = position(plan, journal, chosen, runner_alive=False)
             item = where.of(name)
@@ -87,11 +91,7 @@ def run_plan(
                 continue
             trialled = set(wanted) if request.trial else set()
             _admit(item, trialled)
-            if (
-                item.step.destructive
-                and not request.trial
-                and not ask(f"{name} changes: {item.step.changes}")
-            ):
+            if item.step.destructive and not request.trial and not ask(_question(where, item)):
                 raise RefusedError(
                     f"{name} is destructive and was not agreed to. It changes: {item.step.changes}",
                     cure=f"{resume_command(project, name)} --yes",
@@ -102,7 +102,21 @@ def run_plan(
             code = attempts.carry_out(_work(project, where, item, source, trial=request.trial))
             if code is not ExitCode.DONE:
                 return code
+            _tell_doubts(where, position(plan, journal, chosen, runner_alive=False), shown)
     return ExitCode.DONE
+
+
+def _question(where: Position, item: StepState) -> str:
+    """What to agree to before a step that cannot be undone."""
+    doubtful = ", ".join(other.step.id for other in where.doubtful)
+    return f"{item.step.id} changes: {item.step.changes}" + (f"; doubtful: {doubtful}" if doubtful else "")
+
+
+def _tell_doubts(before: Position, after: Position, shown: Display) -> None:
+    known = {item.step.id for item in before.doubtful}
+    new = [item.step.id for item in after.doubtful if item.step.id not in known]
+    if new:
+        shown.line(f"! doubtful now, do or confirm them again: {', '.join(new)}")
 
 
 @contextmanager
