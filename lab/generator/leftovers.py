@@ -39,12 +39,15 @@ class Leftovers:
             "b_clouds_delete_queue": self._clouds_delete_queue,
             "b_clouds_file_bucket": self._clouds_file_bucket,
             "b_clouds_file_upload": self._clouds_file_upload,
+            "b_crm_button": self._site_button,
+            "b_crm_webform": self._web_form,
             "b_dav_connections": self._dav_connections,
             "b_im_bot": self._im_bot,
             "b_im_bot_token": self._im_bot_token,
             "b_imconnectors_custom_connectors": self._custom_connectors,
             "b_imconnectors_status": self._connectors_status,
             "b_imopenlines_config": self._openlines_config,
+            "b_imopenlines_queue": self._openlines_queue,
             "b_landing_domain": self._landing_domain,
             "b_landing_site": self._landing_site,
             "b_ldap_server": self._ldap_server,
@@ -60,6 +63,7 @@ class Leftovers:
             "b_pull_stack": self._pull_stack,
             "b_pull_watch": self._pull_watch,
             "b_rest_ap": self._rest_password,
+            "b_rest_ap_permission": self._rest_password_rights,
             "b_rest_app": self._rest_app,
             "b_rest_event": self._rest_event,
             "b_rest_event_offline": self._rest_event_offline,
@@ -191,6 +195,24 @@ class Leftovers:
             welcome = f"Здравствуйте! Это {self.domain}"
             yield (number, "Y", f"Линия {number}", "Y", "lead", 60, "Y", welcome, self._day(300), "N", None)
 
+    def _openlines_queue(self, _random: Random) -> Iterator[Row]:
+        for number, user in enumerate(self._people(4), 1):
+            yield (number, number, 1 + number % 2, user)
+
+    def _site_button(self, random: Random) -> Iterator[Row]:
+        for number, user in enumerate(self._people(2), 1):
+            changed = ("Y" if number == 1 else "N", self._day(30), user)
+            items = serialized({"openline": {"ACTIVE": "Y"}, "crmform": {"ACTIVE": "Y", "EXTERNAL_ID": "1"}})
+            look = (f"Кнопка {number}", 4, 0, "ru", items, None, self._token(random, 6), "N", None)
+            yield (number, self._day(200), user, *changed, *look)
+
+    def _web_form(self, random: Random) -> Iterator[Row]:
+        names = ("Обратный звонок", "Запись на просмотр", "Ипотека", "Старая форма")
+        for number, (name, user) in enumerate(zip(names, self._people(4), strict=True), 1):
+            state = ("N" if number == len(names) else "Y", user, self._day(40), "N", f"form_{number}")
+            made = (self._token(random, 6), self._day(300), 1, name)
+            yield (number, 0, name, "N", *made, *state, "Y" if number == 1 else "N", user)
+
     def _landing_domain(self, _random: Random) -> Iterator[Row]:
         yield (1, "Y", "acme.bitrix24.site", None, "https", "bitrix24", 1, self._day(300))
 
@@ -312,6 +334,11 @@ class Leftovers:
                 self._day(1),
                 "192.0.2.9",
             )
+
+    def _rest_password_rights(self, _random: Random) -> Iterator[Row]:
+        rights = ("crm", "crm", "telephony", "task", "crm")
+        for number, right in enumerate(rights, 1):
+            yield (number, number, right)
 
     def _rest_app(self, random: Random) -> Iterator[Row]:
         for number in range(1, APPS + 1):

@@ -216,6 +216,44 @@ CREATE TABLE `b_im_relation` (
   UNIQUE KEY `UX_IM_REL` (`CHAT_ID`,`USER_ID`)
 ) ENGINE=InnoDB;
 
+CREATE TABLE `b_crm_button` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `DATE_CREATE` datetime NOT NULL,
+  `CREATED_BY` int(11) DEFAULT NULL,
+  `ACTIVE` char(1) NOT NULL DEFAULT 'Y',
+  `ACTIVE_CHANGE_DATE` datetime DEFAULT NULL,
+  `ACTIVE_CHANGE_BY` int(11) DEFAULT NULL,
+  `NAME` varchar(255) NOT NULL,
+  `LOCATION` int(11) NOT NULL DEFAULT 4,
+  `DELAY` int(11) DEFAULT NULL,
+  `LANGUAGE_ID` char(2) DEFAULT NULL,
+  `ITEMS` text NOT NULL,
+  `SETTINGS` text DEFAULT NULL,
+  `SECURITY_CODE` varchar(32) DEFAULT NULL,
+  `IS_SYSTEM` char(1) NOT NULL DEFAULT 'N',
+  `XML_ID` varchar(255) DEFAULT NULL,
+  PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_crm_webform` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `TYPE_ID` tinyint(3) unsigned NOT NULL DEFAULT 0,
+  `NAME` varchar(255) NOT NULL,
+  `IS_PAY` char(1) NOT NULL DEFAULT 'N',
+  `SECURITY_CODE` varchar(32) DEFAULT NULL,
+  `DATE_CREATE` datetime NOT NULL,
+  `ENTITY_SCHEME` int(11) NOT NULL,
+  `CAPTION` varchar(255) DEFAULT NULL,
+  `ACTIVE` char(1) NOT NULL DEFAULT 'N',
+  `ACTIVE_CHANGE_BY` int(11) DEFAULT NULL,
+  `ACTIVE_CHANGE_DATE` datetime DEFAULT NULL,
+  `IS_SYSTEM` char(1) NOT NULL DEFAULT 'N',
+  `CODE` varchar(255) DEFAULT NULL,
+  `IS_CALLBACK_FORM` char(1) NOT NULL DEFAULT 'N',
+  `ASSIGNED_BY_ID` int(11) DEFAULT NULL,
+  PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
 CREATE TABLE `b_imconnectors_custom_connectors` (
   `ID` int(11) NOT NULL AUTO_INCREMENT,
   `ID_CONNECTOR` varchar(255) NOT NULL,
@@ -254,6 +292,14 @@ CREATE TABLE `b_imopenlines_config` (
   `DATE_CREATE` datetime DEFAULT NULL,
   `TEMPORARY` char(1) NOT NULL DEFAULT 'N',
   `XML_ID` varchar(255) DEFAULT NULL,
+  PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_imopenlines_queue` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `SORT` int(11) NOT NULL DEFAULT 0,
+  `CONFIG_ID` int(11) NOT NULL,
+  `USER_ID` int(11) NOT NULL,
   PRIMARY KEY (`ID`)
 ) ENGINE=InnoDB;
 
@@ -455,6 +501,14 @@ CREATE TABLE `b_rest_ap` (
   `DATE_LOGIN` datetime DEFAULT NULL,
   `LAST_IP` varchar(255) DEFAULT '',
   PRIMARY KEY (`ID`)
+) ENGINE=InnoDB;
+
+CREATE TABLE `b_rest_ap_permission` (
+  `ID` int(11) NOT NULL AUTO_INCREMENT,
+  `PASSWORD_ID` int(11) NOT NULL,
+  `PERM` varchar(100) NOT NULL,
+  PRIMARY KEY (`ID`),
+  UNIQUE KEY `ux_b_rest_ap_perm1` (`PASSWORD_ID`,`PERM`)
 ) ENGINE=InnoDB;
 
 CREATE TABLE `b_rest_event_offline` (
