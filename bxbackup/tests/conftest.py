@@ -86,6 +86,7 @@ def fake_database(monkeypatch: pytest.MonkeyPatch) -> FakeDatabase:
     monkeypatch.setattr(restore, "check_target", fake.check_target)
     monkeypatch.setattr(restore, "load_dump", fake.load_dump)
     monkeypatch.setattr(restore, "write_baseline", fake.write_baseline)
+    monkeypatch.setattr(restore, "compare_uploads", fake.compare_uploads)
     return fake
 
 

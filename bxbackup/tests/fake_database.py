@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from bxbackup.comparison import Comparison
 from bxbackup.dump import find_dump
 from bxbackup.load import LoadProgress, LoadResult
 from bxbackup.measures import TableLoad
@@ -44,6 +45,9 @@ class FakeDatabase:
             size = sum(end - start for start, end in table.spans())
             measured(TableLoad(name, size, 1, "2026-11-20T10:00:00+00:00", 0.1))
         return LoadResult("fake", tables, 0, 1, 0, 0.1, (), {}, resumed=False)
+
+    def compare_uploads(self, site: Path, state: Path, **_: object) -> Comparison:
+        return Comparison()
 
     def write_baseline(self, path: Path, **_: object) -> None:
         path.write_text("{}\n")

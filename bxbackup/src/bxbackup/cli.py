@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from bxbackup import commands, manual
+from bxbackup.comparison import Depth
 from bxbackup.durable import write_failure
 from bxbackup.errors import BackupError, RefusedError
 from bxbackup.ownership import parse_ownership
@@ -130,6 +131,14 @@ FolderMode = Annotated[
         help="Octal mode of folders. By default 0755 less the umask.",
     ),
 ]
+Compare = Annotated[
+    Depth,
+    typer.Option(
+        "--compare",
+        help="How closely to look at the uploads at the end: by size and, where the portal keeps one, by MD5; "
+        "by size alone; or not at all. What differs is reported and is no failure.",
+    ),
+]
 DEFAULT_STATE = Path("bxbackup-state")
 
 
@@ -196,17 +205,19 @@ def load(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Folder that holds an unpacked backup, or just the dump.")
     ],
+    *,
     database: Database,
     defaults_file: DefaultsFile = None,
     collation: Collation = None,
     time_zone: TimeZone = "+00:00",
+    compare: Compare = Depth.HASHES,
 ) -> None:
     """Load the dump of an unpacked backup into a database of its own.
 
     Stopped at any moment, the same command goes on, table by table. Rows come first, secondary indexes after;
     a dump without its end line is refused before the first statement.
     """
-    raise typer.Exit(commands.load(folder, database, defaults_file, collation, time_zone))
+    raise typer.Exit(commands.load(folder, database, defaults_file, collation, time_zone, depth=compare))
 
 
 @app.command(epilog=manual.RESTORE.epilog())
@@ -291,6 +302,7 @@ def restore(
     group: Group = None,
     file_mode: FileMode = None,
     folder_mode: FolderMode = None,
+    compare: Compare = Depth.HASHES,
     json: Json = False,
 ) -> None:
     """Fetch, verify, unpack and load a backup, all at once.
@@ -317,6 +329,7 @@ def restore(
             allow_missing_uploads=allow_missing_uploads,
             allow_suspect_files=allow_suspect_files,
             ownership=parse_ownership(owner, group, file_mode, folder_mode),
+            depth=compare,
             json=json,
         )
     )
@@ -328,6 +341,40 @@ def print_manual() -> None:
     typer.echo(manual.roff(app), nl=False)
 
 
+@app.command(epilog=manual.COMPARE.epilog())
+def compare(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a portal: it holds upload/.")],
+    *,
+    database: Annotated[str, typer.Option("--database", metavar="NAME", help="The portal's database.")],
+    defaults_file: DefaultsFile = None,
+    by: Annotated[
+        Depth,
+        typer.Option(
+            "--by",
+            help="How closely to look: by size and, where the portal keeps one, MD5; or by size alone.",
+        ),
+    ] = Depth.HASHES,
+    state: Annotated[
+        Path | None,
+        typer.Option(
+            "--state",
+            metavar="DIR",
+            envvar="BXBACKUP_STATE",
+            help="Where the list of differences goes: the state folder of the restore. "
+            "By default .NAME.bxbackup beside DIR.",
+        ),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Compare a portal's uploads with what its database says of them; change nothing.
+
+    Each file that the database knows is looked for, its size compared and, where the portal keeps an MD5
+    (table b_file_hash), its content. Said are files that are missing, that lie in a bucket of the cloud only,
+    that differ, and how many no row names. Stopped at any moment, the same command goes on.
+    """
+    raise typer.Exit(commands.compare(folder, database, defaults_file, by, state, json=json))
+
+
 @app.command(epilog=manual.STATUS.epilog())
 def status(state: StateFolder = DEFAULT_STATE, json: Json = False) -> None:
     """Say how far a restore is, whether it runs or not."""
@@ -336,7 +383,7 @@ def status(state: StateFolder = DEFAULT_STATE, json: Json = False) -> None:
 
 def _again() -> str | None:
     """The command to go on with, without anything secret."""
-    if sys.argv[1:2] not in (["restore"], ["unpack"], ["load"]):
+    if sys.argv[1:2] not in (["restore"], ["unpack"], ["load"], ["compare"]):
         return None
     return shlex.join(["bxbackup", *(shown(word) for word in sys.argv[1:])])
 

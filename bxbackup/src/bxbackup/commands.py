@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import signal
 import stat
+from dataclasses import asdict
 from pathlib import Path
 from types import FrameType
 
 from bxbackup.baseline import write_baseline
 from bxbackup.cipher import read_password
+from bxbackup.comparison import REPORT, UPLOAD, Comparison, Depth, compare_uploads
 from bxbackup.display import Display
 from bxbackup.durable import is_locked, read_json
 from bxbackup.errors import AbsentError, UsageError
@@ -130,13 +132,18 @@ def unpack(archive: Path, to: Path, password_file: Path | None, ownership: Owner
 
 
 def load(
-    folder: Path, database: str, defaults_file: Path | None, collation: str | None, time_zone: str
+    folder: Path,
+    database: str,
+    defaults_file: Path | None,
+    collation: str | None,
+    time_zone: str,
+    *,
+    depth: Depth = Depth.HASHES,
 ) -> int:
     """Load the dump in a folder and write the baseline beside it."""
     state = State(beside(folder))
     with state.held():
-        if not state.mark():
-            state.note(to=str(folder.resolve()), device=folder.stat().st_dev, inode=folder.stat().st_ino)
+        state.speaks_of(folder)
         state.load.mkdir(mode=0o700, exist_ok=True)
         check_target(database, defaults_file, state.load)
         with Display("load", 0) as display:
@@ -157,9 +164,57 @@ def load(
             defaults_file=defaults_file,
             time_zone=time_zone,
         )
+        remarks = result.remarks()
+        if (folder / UPLOAD).is_dir():
+            found = _compare(folder, state, database, defaults_file, depth, quiet=False)
+            remarks += found.remarks(state.folder / REPORT)
     console().print(f"{result.tables} tables, {result.rows:,} rows in {database}", markup=False)
-    for remark in result.remarks():
+    for remark in remarks:
         console().print(remark, markup=False)
+    return 0
+
+
+def _compare(
+    folder: Path, state: State, database: str, defaults_file: Path | None, depth: Depth, *, quiet: bool
+) -> Comparison:
+    with Display("compare", 0, quiet=quiet) as display:
+        return compare_uploads(
+            folder,
+            state.folder,
+            database=database,
+            defaults_file=defaults_file,
+            depth=depth,
+            progress=display.comparing,
+        )
+
+
+def compare(
+    folder: Path,
+    database: str,
+    defaults_file: Path | None,
+    depth: Depth,
+    state_folder: Path | None,
+    *,
+    json: bool,
+) -> int:
+    """Compare the uploads with the database. Returns, or ends with, 3 or 4 where they differ."""
+    if not folder.is_dir():
+        raise UsageError(f"{folder} is no folder", advice="name the folder that holds upload/")
+    state = State(beside(folder) if state_folder is None else state_folder)
+    with state.held():
+        state.speaks_of(folder)
+        found = _compare(folder, state, database, defaults_file, depth, quiet=json)
+    if not found.rows:
+        raise UsageError(f"the database {database} knows of no uploads", cause="b_file is empty or not there")
+    report = state.folder / REPORT
+    wrong = found.verdict(report)
+    if json:
+        print_json({"sound": wrong is None, **asdict(found), "report": str(report)})
+        return 0 if wrong is None else wrong.exit_code
+    for remark in found.remarks(report):
+        console().print(remark, markup=False)
+    if wrong is not None:
+        raise wrong
     return 0
 
 
@@ -189,6 +244,7 @@ def restore(
     allow_missing_uploads: bool,
     allow_suspect_files: bool,
     ownership: Ownership,
+    depth: Depth,
     json: bool,
 ) -> int:
     """The whole way; prints the final status."""
@@ -210,6 +266,7 @@ def restore(
         allow_missing_uploads=allow_missing_uploads,
         allow_suspect_files=allow_suspect_files,
         ownership=ownership,
+        depth=depth,
     )
     for secret in (password_file, Path(source[1:]) if source.startswith("@") else None):
         if secret is not None and stat.S_IMODE(secret.stat().st_mode) & 0o077:

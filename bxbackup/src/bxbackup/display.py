@@ -14,6 +14,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
+from bxbackup.comparison import Comparison
 from bxbackup.load import LoadProgress
 from bxbackup.report import amount, console, duration
 from bxbackup.status import Status
@@ -35,7 +36,7 @@ class Display:
         self._repairs = 0
         self._progress: Progress | None = None
         self._began = self._said = time.monotonic()
-        if self._out.is_terminal and not quiet:
+        if self._out.is_terminal and not self._out.is_dumb_terminal and not quiet:
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -66,6 +67,11 @@ class Display:
         """How far the load is."""
         text = f"{self._doing} {progress.table or ''} · table {progress.loaded} of {progress.tables}"
         self._show(text, progress.bytes, progress.total_bytes)
+
+    def comparing(self, found: Comparison) -> None:
+        """How far a comparison is."""
+        text = f"{self._doing} · file {found.done:,} of {found.rows:,}"
+        self._show(text, found.bytes, found.bytes_total)
 
     def restoring(self, status: Status) -> None:
         """How far a restore is, all rooms."""

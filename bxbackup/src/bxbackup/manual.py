@@ -155,9 +155,25 @@ RESTORE = Page(
         ("STATE/status.json", "how far it is, replaced about once a second"),
         ("STATE/parts/, STATE/dump/", "what was fetched; the dump, which never goes below --to"),
         ("STATE/uploads-missing.json", "listed uploads that no mirror has"),
+        ("STATE/uploads-compared.csv", "uploads that the database knows and that are missing or differ"),
         ("STATE/baseline.json", "figures of the loaded database before any portal ran on it"),
     ),
     environment=("BXBACKUP_STATE", "HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "SSL_CERT_FILE"),
+)
+COMPARE = Page(
+    examples=(
+        (
+            "Is every upload there that the database knows?",
+            "bxbackup compare /srv/portal/releases/final-1 --database portal_final_1"
+            " --defaults-file client.cnf --state /srv/portal/restores/final-1",
+        ),
+    ),
+    exits=(0, 1, 2, 3, 4, 6, 7),
+    files=(
+        ("STATE/uploads-compared.csv", "each file that is missing or differs: kind, ID, path, sizes, MD5s"),
+        ("STATE/uploads-compared.json", "the sums of the last comparison that came to its end"),
+    ),
+    environment=("BXBACKUP_STATE",),
 )
 STATUS = Page(
     examples=(("How far is it?", "bxbackup status --state /srv/portal/restores/final-1"),),
@@ -180,6 +196,7 @@ PAGES = {
     "unpack": UNPACK,
     "load": LOAD,
     "restore": RESTORE,
+    "compare": COMPARE,
     "status": STATUS,
 }
 

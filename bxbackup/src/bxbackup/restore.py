@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bxbackup.baseline import write_baseline
 from bxbackup.cipher import Decryption
+from bxbackup.comparison import REPORT, Comparison, Depth, compare_uploads
 from bxbackup.durable import disk_full, write_failure
 from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
 from bxbackup.load import LoadProgress, LoadResult, check_target, load_dump
@@ -55,6 +56,7 @@ class Options:
     allow_missing_uploads: bool = False
     allow_suspect_files: bool = False
     ownership: Ownership = field(default_factory=Ownership)
+    depth: Depth = Depth.HASHES
 
 
 class Shelf:
@@ -158,6 +160,7 @@ class Restore:
         self._measures = Measures(options.state.measures)
         self._line: Line | None = None
         self._unpacking: Unpacking | None = None
+        self._compared: Comparison | None = None
         self._loaded: LoadResult | None = None
         self._load: LoadProgress | None = None
         self._volume_size: int | None = None
@@ -185,14 +188,18 @@ class Restore:
         if state.mark().get("finished"):
             self._already_done()
             return
+        self._work(
+            transfer=self._fetch, unpack=self._unpack, load=self._load_dump, uploads=self._fetch_uploads
+        )
+        if not self._errors and self._crash is None:
+            self._work(compare=self._compare)
+        self._end()
+
+    def _work(self, **rooms: Callable[[], None]) -> None:
+        """Let rooms work, all at once, until each has ended."""
         threads = [
             threading.Thread(target=self._guard, args=(room,), name=name, daemon=True)
-            for name, room in (
-                ("transfer", self._fetch),
-                ("unpack", self._unpack),
-                ("load", self._load_dump),
-                ("uploads", self._fetch_uploads),
-            )
+            for name, room in rooms.items()
         ]
         for thread in threads:
             thread.start()
@@ -200,7 +207,6 @@ class Restore:
             for thread in threads:
                 thread.join(_TICK / len(threads))
             self._tick()
-        self._end()
 
     def stopped(self, code: int) -> None:
         """The run was interrupted by a signal: say so in the status."""
@@ -458,6 +464,26 @@ class Restore:
         except AbsentError:
             if not (options.allow_missing_uploads and self._uploads.counts.missing):
                 raise
+
+    def _compare(self) -> None:
+        """Compare the uploads with what the database says of them; what differs is told, and no failure."""
+        options = self._options
+
+        def compared(found: Comparison) -> None:
+            self._compared = found
+            if found.rows:
+                self._status.extra["compared"] = asdict(found)
+
+        found = compare_uploads(
+            options.to,
+            self._state.folder,
+            database=options.database,
+            defaults_file=options.defaults_file,
+            depth=options.depth,
+            progress=compared,
+        )
+        compared(found)
+        self._remark(found.remarks(self._state.folder / REPORT))
 
     # events of the transfer
 

@@ -111,6 +111,20 @@ class State:
         ours = {"to": str(target), "device": figures.st_dev, "inode": figures.st_ino}
         write_json(self.folder / MARK, {"format": _FORMAT, "created": now()} | mark | ours)
 
+    def speaks_of(self, folder: Path) -> None:
+        """Let a new state folder belong to `folder`, which it may look at and not fill.
+
+        :raises RefusedError: it belongs to another folder.
+        """
+        mark, there = self.mark(), str(folder.resolve())
+        if not mark:
+            self.note(format=_FORMAT, created=now(), to=there, device=0, inode=0)
+        elif mark["to"] != there:
+            raise RefusedError(
+                f"the state folder {self.folder} belongs to {mark['to']}",
+                advice="give another --state or that folder",
+            )
+
     def check(self, target: Path) -> None:
         """Look whether `target` may be filled; changes nothing.
 
