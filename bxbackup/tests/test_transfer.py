@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import os
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,13 +22,15 @@ from faulty_server import Answer, FaultyServer, Request
 from multidict import CIMultiDict
 
 from bxbackup import transfer
-from bxbackup.errors import AbsentError, BackupError, PasswordError
+from bxbackup.connections import MOST, Connections
+from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError
 from bxbackup.pace import Window, parse_window
 from bxbackup.remote import retry_after
 from bxbackup.source import Part, open_source
 from bxbackup.transfer import Transfer
 
 NAME = "big.tar.gz"
+SOURCES = Path(__file__).parents[1] / "src"
 
 
 @dataclass
@@ -263,3 +269,146 @@ def test_a_night_of_waiting_is_no_night_without_a_byte(store: Store, monkeypatch
     told = store.fetch(window=parse_window("20:00-07:00"))
     assert told.errors == []
     store.assert_complete()
+
+
+def test_a_damaged_part_costs_its_own_transfer_and_no_more(store: Store) -> None:
+    store.serve(2_000_000, 102_400)
+    name = f"{NAME}.7"
+    data = bytearray(store.parts[name])
+    data[50_000] ^= 1
+    store.cloud.rules.append(
+        on(name, Answer(body=bytes(data), etag=store.cloud.etag(store.parts[name])), first=1, last=1)
+    )
+    told = store.fetch(connections=4)
+    store.assert_complete()
+    assert [part for part, _ in told.repairs] == [name]
+    heads = transfer.HEAD + len(store.parts)
+    assert store.cloud.sent <= store.size + len(data) + heads
+    # The others do not wait for it: it is ready later than parts behind it.
+    assert len(told.ready_parts) == len(set(told.ready_parts)) == len(store.parts)
+
+
+def test_where_the_etag_proves_our_copy_a_damaged_part_is_not_fetched_again(store: Store) -> None:
+    store.serve(300_000, 102_400)
+    name = f"{NAME}.1"
+    data = bytearray(store.parts[name])
+    data[50_000] ^= 1
+    (store.cloud.folder / name).write_bytes(data)
+    before = store.cloud.sent
+    told = store.fetch()
+    assert [(type(error), error.part) for error in told.errors] == [(DamagedError, name)]
+    assert "at the source" in told.errors[0].what
+    assert store.cloud.sent - before <= store.size + transfer.HEAD + len(store.parts)
+    assert told.ready_parts == [part for part in store.parts if part != name]
+
+
+def test_a_slow_connection_shares_its_piece_with_those_that_have_none(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_SMALLEST_TAIL", 20_000)
+    store.serve(400_000, 409_600)
+    store.cloud.rules.append(on(NAME, Answer(rate=20_000), first=1, last=1))
+    store.fetch(connections=4)
+    store.assert_complete()
+    asked = [(seen.start, seen.end) for seen in store.cloud.requests[1:]]
+    assert any(asked[0][0] < start < asked[0][1] for start, _ in asked[1:])
+
+
+FETCH = """
+import asyncio, sys
+from pathlib import Path
+from bxbackup.source import open_source
+from bxbackup.transfer import Transfer
+
+class Told:
+    def __getattr__(self, name): return lambda *_: None
+
+asyncio.run(Transfer(open_source(sys.argv[1]), Path(sys.argv[2]), Told(), connections=4).run())
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_kill_costs_a_few_mib_for_each_connection(store: Store, seed: int) -> None:
+    store.serve(28_000_000, 14_000_128)
+    store.cloud.rules.append(lambda seen: Answer(rate=3_000_000) if seen.count else None)
+    environment = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    process = subprocess.Popen(
+        [sys.executable, "-c", FETCH, store.cloud.url(NAME), str(store.folder)],
+        env=environment | {"PYTHONPATH": str(SOURCES)},
+    )
+    deadline = time.monotonic() + 20
+    goal = random.Random(seed).randrange(6_000_000, 22_000_000)
+    while store.cloud.sent < goal and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    store.cloud.rules.clear()
+    first = store.cloud.sent
+    store.fetch(connections=4)
+    store.assert_complete()
+    again = store.cloud.sent - store.size
+    assert first > 5_000_000
+    assert again <= 4 * (4 << 20), f"{again:,} bytes again"
+
+
+class Line:
+    """A line on a clock of its own: so many bytes a second for so many connections."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, rate: Callable[[int], float]) -> None:
+        self.clock, self.bytes = 1000.0, 0.0
+        self.rate = rate
+        self.connections = Connections(lambda: int(self.bytes))
+        self.seen: list[int] = []
+        monkeypatch.setattr(time, "monotonic", lambda: self.clock)
+        monkeypatch.setattr(asyncio, "sleep", self.pass_time)
+
+    async def pass_time(self, seconds: float) -> None:
+        if seconds >= 300:
+            raise asyncio.CancelledError
+        self.clock += seconds
+        self.bytes += seconds * self.rate(self.connections.allowed)
+
+    def run(self) -> int:
+        with contextlib.suppress(asyncio.CancelledError):
+            asyncio.run(self.connections.tune(lambda: self.seen.append(self.connections.allowed)))
+        return self.connections.allowed
+
+
+@pytest.mark.parametrize(
+    ("rate", "number"),
+    [
+        (lambda n: 800_000 * n, MOST),
+        (lambda n: 800_000 * min(n, 8), 8),
+        (lambda n: 800_000 * min(n, 4), 4),
+        (lambda n: 800_000, 1),
+        (lambda n: 500_000 * min(n, 2), 2),
+        (lambda n: 1e6 / n, 1),
+    ],
+    ids=[
+        "capped each",
+        "eight fill it",
+        "four fill it",
+        "one fills it",
+        "two fill it",
+        "they hinder each other",
+    ],
+)
+def test_as_many_connections_as_help(
+    monkeypatch: pytest.MonkeyPatch, rate: Callable[[int], float], number: int
+) -> None:
+    assert Line(monkeypatch, rate).run() == number
+
+
+def test_a_server_that_is_asked_too_much_is_asked_less(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = Line(monkeypatch, lambda n: 800_000 * n)
+    found = line.connections
+    found.allowed = 16
+    for _ in range(8):
+        found.busy()
+    assert found.allowed == 16
+    found.busy()
+    assert found.allowed == 8
+    assert line.run() == 8
+    line.clock += 60
+    found.busy()
+    assert found.allowed == 8
