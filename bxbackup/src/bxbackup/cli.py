@@ -135,7 +135,7 @@ Compare = Annotated[
     Depth,
     typer.Option(
         "--compare",
-        help="How closely to look at the uploads at the end: by size and, where the portal keeps one, by MD5; "
+        help="How closely to look at the uploads at the end: by size and, where the portal keeps it, by MD5; "
         "by size alone; or not at all. What differs is reported and is no failure.",
     ),
 ]
@@ -343,7 +343,7 @@ def print_manual() -> None:
 
 @app.command(epilog=manual.COMPARE.epilog())
 def compare(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a portal: it holds upload/.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that holds a portal.")],
     *,
     database: Annotated[str, typer.Option("--database", metavar="NAME", help="The portal's database.")],
     defaults_file: DefaultsFile = None,

@@ -144,9 +144,8 @@ class Comparison:
         """What a person should know, a line each; nothing where the database knows of no file."""
         if not self.rows:
             return []
-        found = [
-            f"uploads: {self.matching:,} of {self.rows:,} files are as the database says, {self.hashed:,} by MD5"
-        ]
+        same = f"{self.matching:,} of {self.rows:,}"
+        found = [f"uploads: {same} are as the database says, {self.hashed:,} by MD5"]
         for count, text in (
             (self.missing, "are missing"),
             (self.in_bucket, "are only in a bucket of the cloud"),

@@ -125,8 +125,8 @@ LOAD = Page(
     exits=(0, 1, 2, 3, 4, 6, 7),
     files=(
         (
-            "DIR/bitrix/backup/*.sql, DIR/*.sql",
-            "the dump; one only, with its further files .sql.1, .sql.2, …",
+            "NAME.sql",
+            "the dump: one, in DIR or in bitrix/backup below it; its further files are NAME.sql.1, …",
         ),
         *_FILES_BESIDE,
         (".NAME.bxbackup/baseline.json", "figures of the loaded database before any portal ran on it"),
