@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 from boxlift.figures import duration, local
@@ -38,8 +39,13 @@ class Standing:
         return {"pass": values.pop("pass_name"), **values}
 
 
-def standing(position: Position, journal: Journal) -> Standing:
-    """Where we are, what is next, who acts, when we are done, what is safe and the way back."""
+def standing(
+    position: Position, journal: Journal, *, moment: Callable[[float | None], str] = local
+) -> Standing:
+    """Where we are, what is next, who acts, when we are done, what is safe and the way back.
+
+    `moment` writes a time; the default by the control node's clock.
+    """
     steps, ahead = position.in_pass, position.ahead
     names = {
         state: tuple(item.step.id for item in ahead if item.state is state)
@@ -60,10 +66,10 @@ def standing(position: Position, journal: Journal) -> Standing:
         next_step=first.step.id if first else None,
         next_command=command(first) if first else None,
         seconds_left=round(left),
-        where=_where(position, looked),
+        where=_where(position, looked, moment),
         next=_next(first),
         who=_who(ahead),
-        done=_done(position, left),
+        done=_done(position, left, moment),
         back=_back(position),
     )
 
@@ -83,12 +89,12 @@ def _last_look(position: Position, journal: Journal) -> Segment | None:
     return segments[-1] if segments else None
 
 
-def _where(position: Position, looked: Segment | None) -> str:
+def _where(position: Position, looked: Segment | None, moment: Callable[[float | None], str]) -> str:
     done = len(position.in_pass) - len(position.ahead)
     text = f"{position.pass_}, release {position.release}: {done} of {len(position.in_pass)} steps done"
     for item in position.ahead:
         if item.state is State.RUNNING:
-            text += f"; {item.step.id} runs since {local(item.started)}"
+            text += f"; {item.step.id} runs since {moment(item.started)}"
             if looked is not None and looked.bytes_total:
                 text += f", {100 * (looked.bytes or 0) // looked.bytes_total} % fetched"
         elif item.state is State.FAILED:
@@ -121,10 +127,10 @@ def _who(ahead: list[StepState]) -> str:
     return "; ".join(f"{item.step.owner}: {item.step.id}" for item in acting)
 
 
-def _done(position: Position, left: float) -> str:
+def _done(position: Position, left: float, moment: Callable[[float | None], str]) -> str:
     if not position.ahead:
         return f"the {position.pass_} is complete"
-    text = f"{local(time.time() + left)}, if every step takes its estimate ({duration(left)} left)"
+    text = f"{moment(time.time() + left)}, if every step takes its estimate ({duration(left)} left)"
     return (
         text if all(item.estimate is not None for item in position.ahead) else f"{text}; some steps have none"
     )

@@ -1,0 +1,313 @@
+"""The yardstick's migration as a project with a journal: a rehearsal of ten hours, a final move of fourteen.
+
+Deterministic: the same journal in every run. Times are those of a week in November 2026, Moscow.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from boxlift.journal import Journal, Result, Segment
+from boxlift.plan import Kind, Pass, default_plan
+from boxlift.project import Project
+from boxlift.project.folder import load
+
+ZONE = ZoneInfo("Europe/Moscow")
+SIZE = 30_000_000_000
+"""Bytes of the backup: about 30 GB."""
+PORTAL, STAGING = "portal-1", "staging-1"
+_PART = SIZE // 22
+_TABLES = 812
+_TESTS = {
+    "environment": ("test_clock.py::test_clocks_agree", "test_marker.py::test_every_host_carries_the_marker"),
+    "portal": (
+        "test_web.py::test_start_page_is_a_portal_and_no_wizard",
+        "test_web.py::test_administrator_signs_in",
+    ),
+    "restore": (
+        *(
+            f"test_tables.py::test_every_table_equals_the_manifest[b_table_{number}]"
+            for number in range(_TABLES)
+        ),
+        "test_files.py::test_every_file_is_there_and_equal",
+        "test_tables.py::test_one_collation",
+    ),
+    "repairs": (
+        "test_domain.py::test_links_in_notifications_carry_the_domain",
+        "test_domain.py::test_every_site_names_the_portal",
+        "test_push.py::test_messenger_offers_attachments",
+        "test_push.py::test_message_reaches_the_messenger_page",
+        "test_quiet.py::test_agents_and_mail_queue_stand_still[cron]",
+        "test_search.py::test_search_finds_the_newest_lead",
+    ),
+    "business": ("test_crm.py::test_task_shows_every_comment", "test_uploads.py::test_no_upload_is_missing"),
+    "staging": ("test_fence.py::test_strangers_are_kept_out",),
+}
+_ROLES = {
+    "activate-release": (("portal_quiet", 41),),
+    "repair-portal": (("portal_domain", 3), ("portal_push", 7), ("portal_users", 0), ("portal_search", 1)),
+}
+_SECONDS = {
+    "provision-production": 1130,
+    "check-environment": 96,
+    "install-portal": 640,
+    "deploy-certificate": 74,
+    "check-portal": 131,
+    "build-staging": 1420,
+    "activate-release": 48,
+    "repair-portal": 1260,
+    "backup-production": 4100,
+    "open-portal": 140,
+    "send-password-letters": 900,
+    "watch-portal": 300,
+    "refresh-staging": 2300,
+    "backup-production-again": 4000,
+    "remove-leftovers": 120,
+}
+_PERSONS = {
+    "buy-certificate": ("D. Orlova", 26 * 3600, "wildcard, one year"),
+    "request-backup": ("D. Orlova", 18 * 3600, "ordered for Thursday evening, link came on Friday noon"),
+    "inform-users": ("D. Orlova", 1800, "all branches by mail, sales by phone"),
+    "configure-telephony-server": ("S. Petrov", 2400, None),
+    "connect-telephony": ("boxlift team", 3000, None),
+    "check-telephony": ("S. Petrov", 4200, "40 calls, each with its lead and record"),
+    "check-business": (
+        "D. Orlova",
+        5 * 3600,
+        "all five branches, two defects in reports are known from the cloud",
+    ),
+    "go-no-go": ("Board", 900, "go"),
+    "stop-cloud-sales": ("D. Orlova", 1200, None),
+    "transfer-delta": ("boxlift team", 6800, "151 leads, 38 contacts, 22 deals; counts agree"),
+    "delete-test-data": ("D. Orlova", 1700, None),
+    "declare-healthy": ("D. Orlova", 600, None),
+    "switch-names": ("boxlift team", 3300, None),
+    "start-box-sales": ("D. Orlova", 900, "every branch has logged in"),
+    "soak": ("D. Orlova", 52 * 3600, None),
+    "approve": ("Board", 3600, None),
+    "release-cloud": ("D. Orlova", 3600, None),
+}
+
+
+@dataclass
+class Clock:
+    """Goes on as the story does."""
+
+    now: float
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Story:
+    """Tells a journal step by step."""
+
+    journal: Journal
+    clock: Clock
+    run: int = 0
+    chance: random.Random = field(default_factory=lambda: random.Random(20261120))
+
+    def machine(
+        self, step: str, pass_: Pass, release: str, *, seconds: float, outcome: str = "done", **facts: object
+    ) -> int:
+        """An attempt with its tasks and tests; time stands at its end."""
+        plan_step, phase = default_plan().step(step), _phase(step)
+        self.run += 1
+        attempt = self.journal.begin(
+            run=self.run,
+            pass_=pass_,
+            phase=phase,
+            step=step,
+            kind=str(plan_step.kind),
+            release=release,
+            trial=False,
+            log=f".boxlift/runs/{self.run:04}/{step}.log",
+        )
+        started = self.clock.now
+        if plan_step.backup:
+            self._restore(attempt, seconds, pass_)
+        self.clock.now = started + seconds
+        results = list(self._tasks(step, started))
+        if outcome == "done":
+            results += [one for suite in plan_step.suites for one in self._suite(suite)]
+        self.journal.add(attempt, results)
+        if outcome != "running":
+            self.journal.end(
+                attempt,
+                outcome,
+                0 if outcome == "done" else 4,
+                changes=sum(r.outcome == "changed" for r in results),
+                moved=SIZE if plan_step.backup else None,
+            )
+        return attempt
+
+    def person(self, step: str, pass_: Pass, release: str) -> None:
+        by, seconds, note = _PERSONS[step]
+        self.clock.now += seconds
+        self.journal.verdict(pass_, step, release, verdict="confirm", by=by, note=note)
+
+    def _tasks(self, step: str, started: float) -> Iterator[Result]:
+        for role, changes in _ROLES.get(step, ()):
+            for number in range(max(1, changes)):
+                outcome = "changed" if changes else "ok"
+                yield Result(step, role, f"{role} task {number}", PORTAL, started, started + 2, 2.0, outcome)
+
+    def _suite(self, suite: str) -> Iterator[Result]:
+        for test in _TESTS[suite]:
+            yield Result(suite, "", f"{suite}/{test}", "", self.clock.now, self.clock.now + 0.4, 0.4, "ok")
+
+    def _restore(self, attempt: int, seconds: float, pass_: Pass) -> None:
+        """Looks every two minutes; the line drifts, fails for a while, and two parts arrive damaged."""
+        looks = int(seconds * 0.96 // 120)
+        level, rates = 1.0, []
+        for look in range(looks):
+            level = 1 + 0.93 * (level - 1) + self.chance.gauss(0, 0.045)
+            broken = pass_ is Pass.FINAL and 200 <= look < 217
+            rates.append(0.0 if broken else max(0.25, level))
+        unit, fetched, segments = SIZE / (sum(rates) * 120), 0.0, []
+        for number, rate in enumerate([*rates, 0.0]):
+            segments.append(_look(self.clock.now + number * 120, fetched, rate * unit, number / looks))
+            fetched += rate * unit * 120
+        self.journal.add(
+            attempt, [], [*segments, _look(self.clock.now + seconds, SIZE, 0.0, 1.0, state="done")]
+        )
+        for share, part in ((0.31, 7), (0.68, 15)) if pass_ is Pass.REHEARSAL else ((0.52, 12),):
+            self.journal.incident(
+                pass_,
+                "repair",
+                f"part fetched again: CRC mismatch acme_20261105.tar.gz.{part}",
+                step="restore-backup",
+                attempt=attempt,
+                host=PORTAL,
+                cost=_PART / unit,
+                at=self.clock.now + share * seconds,
+            )
+        if pass_ is Pass.FINAL:
+            self.journal.incident(
+                pass_,
+                "note",
+                "the provider's line was down, he called back",
+                step="restore-backup",
+                cost=17 * 120,
+                at=self.clock.now + 216 * 120,
+            )
+
+
+def _look(at: float, fetched: float, rate: float, share: float, *, state: str = "running") -> Segment:
+    share = min(1.0, share)
+    return Segment(
+        host=PORTAL,
+        at=at,
+        state=state,
+        bytes=round(fetched),
+        bytes_total=SIZE,
+        rate=rate,
+        parts=int(22 * share),
+        parts_total=22,
+        files=int(410_000 * share),
+        tables=int(_TABLES * share),
+        tables_total=_TABLES,
+        rows=int(38_000_000 * share),
+    )
+
+
+def _phase(step: str) -> str:
+    return next(phase.id for phase, one in default_plan().steps() if one.id == step)
+
+
+def moment(day: int, hour: int, minute: int = 0) -> float:
+    """Of November 2026, Moscow."""
+    return (datetime(2026, 11, 1, hour, minute, tzinfo=ZONE) + timedelta(days=day - 1)).timestamp()
+
+
+def empty(root: Path) -> Project:
+    """A project in which nothing has happened."""
+    values = root / "inventory" / "group_vars" / "all"
+    values.mkdir(parents=True)
+    (values / "project.yml").write_text("portal_timezone: Europe/Moscow\n", encoding="utf-8")
+    (root / "boxlift.yml").write_text("version: 1\nname: acme\n", encoding="utf-8")
+    return load(root)
+
+
+def tell(project: Project, *, until: str = "soak") -> None:
+    """The story up to, and without, the final pass's step `until`; `rehearsal`: without the final pass."""
+    clock = Clock(moment(2, 10))
+    with Journal(project.state / "journal.db", clock=clock) as journal:
+        story = Story(journal, clock)
+        _prepare(story)
+        _move(story, Pass.REHEARSAL, moment(5, 18, 30), hours=10)
+        if until == "rehearsal":
+            return
+        journal.choose(Pass.FINAL)
+        _move(story, Pass.FINAL, moment(12, 18, 20), hours=14, until=until)
+
+
+def _steps(phases: Sequence[str], pass_: Pass) -> Iterator[tuple[str, Kind]]:
+    for phase, step in default_plan().steps():
+        if phase.id in phases and pass_ in step.passes:
+            yield step.id, step.kind
+
+
+def _prepare(story: Story) -> None:
+    for step, kind in _steps(["prepare"], Pass.REHEARSAL):
+        if kind is Kind.CONFIRM:
+            story.person(step, Pass.REHEARSAL, "rehearsal-1")
+        else:
+            story.clock.now += 240
+            story.machine(step, Pass.REHEARSAL, "rehearsal-1", seconds=_SECONDS[step])
+
+
+def _move(story: Story, pass_: Pass, start: float, *, hours: float, until: str | None = None) -> None:
+    release = f"{pass_}-1"
+    story.clock.now = start
+    for step, kind in _steps(["move", "settle"], pass_):
+        if step == until:
+            return
+        if kind is Kind.CONFIRM:
+            story.person(step, pass_, release)
+            continue
+        story.clock.now += 180
+        if step == "restore-backup":
+            if pass_ is Pass.REHEARSAL:
+                _failed_start(story, release)
+            story.machine(step, pass_, release, seconds=hours * 3600)
+        else:
+            story.machine(step, pass_, release, seconds=_SECONDS[step])
+
+
+def _failed_start(story: Story, release: str) -> None:
+    """The first try finds too little space."""
+    cause = "refused: /srv needs 74.2 GB and has 51.0 GB free\nenlarge the disk, then run again"
+    began = story.clock.now
+    story.run += 1
+    number = story.journal.begin(
+        run=story.run,
+        pass_=Pass.REHEARSAL,
+        phase="move",
+        step="restore-backup",
+        kind="playbook",
+        release=release,
+        trial=False,
+        log=f".boxlift/runs/{story.run:04}/restore-backup.log",
+    )
+    story.clock.now += 40
+    story.journal.end(number, "failed", 6, cause=cause)
+    story.journal.incident(
+        Pass.REHEARSAL,
+        "failure",
+        f"backup_restore | Space for the backup: {cause.splitlines()[0]}",
+        step="restore-backup",
+        attempt=number,
+        host=PORTAL,
+        cost=story.clock.now - began,
+    )
+    story.clock.now += 1500
+    story.journal.incident(
+        Pass.REHEARSAL, "note", "disk enlarged to 200 GB", step="restore-backup", cost=1500
+    )
