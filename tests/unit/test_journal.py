@@ -14,6 +14,7 @@ import pytest
 import boxlift
 from boxlift.journal import Journal, JournalError, JournalFullError, Measure, Result, Segment
 from boxlift.journal.export import as_csv, as_dict, export, json_lines
+from boxlift.runner.repairs import lost
 
 RESULT = Result(
     play="p", role="r", task="t", host="h", started=1.0, ended=2.0, seconds=1.0, outcome="changed"
@@ -123,6 +124,23 @@ def test_a_killed_runners_time_is_counted_to_the_last_look_at_the_restore(journa
     assert journal.attempts()[0].ended == 1300.0
     (incident,) = journal.incidents()
     assert (incident.cost, incident.at) == (1300.0 - journal.attempts()[0].started, 1300.0)
+
+
+def test_a_repair_gets_its_cost_when_the_measures_come(journal: Journal) -> None:
+    parts = [
+        Measure("h", "part", "a.gz", 1.0, 10.0, 1000, repairs=0),
+        Measure("h", "part", "a.gz.1", 1.0, 26.0, 2000, repairs=2),
+        Measure("h", "part", "a.gz.11", 1.0, 5.0, 1000, repairs=1),
+        Measure("h", "line", "", 1.0, 5.0, 1000),
+    ]
+    assert lost(parts) == {"a.gz.1": 3.0, "a.gz.11": 0.0}
+    assert lost(parts[1:]) == {}
+    for name in ("a.gz.1", "a.gz.1", "a.gz.11", "a.gz.2"):
+        journal.incident("final", "repair", f"damaged; fetched again {name}", step="restore-backup")
+    journal.incident("final", "note", "about a.gz.1", step="restore-backup")
+    journal.price("final", "restore-backup", lost(parts))
+    journal.price("final", "restore-backup", {"a.gz.1": 99.0})
+    assert [found.cost for found in journal.incidents()] == [3.0, 3.0, 0.0, None, None]
 
 
 def limit(journal: Journal, spare: int) -> None:

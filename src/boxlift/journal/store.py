@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import astuple
 from importlib import resources
@@ -270,7 +270,7 @@ class Journal:
             lambda: self._db.execute(
                 "INSERT INTO verdicts (pass, step, release, verdict, by, note, at)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (pass_, step, release, verdict, by, self._clean(note), self._clock()),
+                (pass_, step, release, verdict, self.redact(by), self._clean(note), self._clock()),
             )
         )
 
@@ -302,6 +302,19 @@ class Journal:
                 ),
             )
         )
+
+    def price(self, pass_: str, step: str, costs: Mapping[str, float]) -> None:
+        """Say what repairs cost whose text ends with the name of a part; what has its cost keeps it."""
+
+        def work() -> None:
+            for part, cost in costs.items():
+                self._db.execute(
+                    "UPDATE incidents SET cost = ?1 WHERE kind = 'repair' AND pass = ?2 AND step = ?3"
+                    " AND cost IS NULL AND substr(text, -length(?4)) = ?4",
+                    (cost, pass_, step, self.redact(part)),
+                )
+
+        self._write(work)
 
     def choose(self, pass_: str) -> None:
         """Remember the pass that commands work on when none is named."""

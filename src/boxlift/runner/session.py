@@ -19,6 +19,7 @@ from boxlift.runner.events import Diff, Line, Measures, Reader, Restore, Task
 from boxlift.runner.failure import Failure
 from boxlift.runner.log import Log
 from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
+from boxlift.runner.repairs import lost
 from boxlift.runner.suite import SuiteOrder, SuiteRun
 from boxlift.runner.work import Work
 
@@ -215,6 +216,8 @@ class Session:
         self._next_flush = time.monotonic() + _FLUSH_EVERY
         try:
             self._journal.add(self._attempt, self._results, self._segments, self._measures)
+            if costs := lost(self._measures):
+                self._journal.price(self._work.pass_, self._work.step, costs)
         except JournalError as error:
             self._display.line(f"! {error.message}; work goes on, the journal is tried again")
             self._next_flush = time.monotonic() + _FLUSH_AGAIN
