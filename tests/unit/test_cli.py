@@ -19,7 +19,7 @@ from boxlift.project import Project, create
 CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
 RUNNER = CliRunner()
 COMMANDS = [
-    *("init", "check", "confirm", "note", "plan", "status", "journal"),
+    *("init", "check", "confirm", "note", "plan", "status", "journal", "risks"),
     *("run", "verify", "activate", "rollback", "clone", "lab"),
 ]
 INIT = [
@@ -82,7 +82,7 @@ def test_commands() -> None:
         call(name, "--help")
 
 
-@pytest.mark.parametrize("name", ["init", "confirm", "note", "run", "verify"])
+@pytest.mark.parametrize("name", ["init", "confirm", "note", "risks", "run", "verify"])
 def test_help_has_an_example(name: str) -> None:
     assert f"boxlift {name}" in call(name, "--help").partition("Example")[2]
 
@@ -101,6 +101,40 @@ def test_plan(project: Project) -> None:
     output = call("plan")
     assert "provision-production" in output
     assert "open-portal" not in output
+
+
+def test_risks(project: Project) -> None:
+    found = data("risks", "risks")
+    assert [risk["state"] for risk in found["risks"]] == ["open"] * 10
+    assert "10 open; lead sources are not collected yet" in call("risks")
+    assert "boxlift confirm risk:mobile-app" in call("risks", "mobile-app")
+    assert "did you mean `mobile-app`" in call("risks", "mobil-app", code=2)
+    assert "not both" in call("risks", "mobile-app", "--leads", code=2)
+    assert "cleared, says Anna" in call("confirm", "risk:mobile-app", "--by", "Anna")
+    assert len(data("risks", "risks", "mobile-app")["risks"]) == 1
+
+
+def test_lead_sources(project: Project) -> None:
+    assert data("leads", "risks", "--leads")["collected"] is None
+    assert "not collected yet" in call("risks", "--leads")
+    path = project.root / "evidence" / "rehearsal-1" / "leads.json"
+    path.parent.mkdir(parents=True)
+    source = {
+        "id": "web-form-1",
+        "kind": "web-form",
+        "title": "[bold]Call me[/]",
+        "active": True,
+        "owner": "Anna",
+        "new_address": "https://portal.acme.ru/upload/crm/form/loader_1_a.js",
+    }
+    head = {"schema": 1, "release": "rehearsal-1", "collected": "2026-11-22T10:00:00Z", "domain": "x"}
+    path.write_text(json.dumps(head | {"sources": [source]}))
+    assert data("leads", "risks", "--leads")["sources"][0]["state"] == "open"
+    shown = call("risks", "--leads")
+    assert "[bold]Call me[/]" in shown
+    assert "1 of 1 lead source to be confirmed" in shown
+    assert "every lead source is confirmed" in call("confirm", "lead:web-form-1", "--by", "Anna")
+    assert "confirmed by Anna" in call("risks", "--leads")
 
 
 def test_status(project: Project) -> None:

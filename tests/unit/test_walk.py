@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,13 @@ def test_the_final_pass_begins_at_the_backup_and_asks_before_what_is_destructive
     assert caught.value.cure == f"boxlift -C {project.root} run open-portal --yes"
     assert steps(works) == "restore-backup activate-release repair-portal backup-production"
     assert {work.release for work in works} == {"final-1"}
+    with pytest.raises(RefusedError, match=r"start-box-sales.*lead sources of final-1 were never collected"):
+        go(project, Request(confirm_as=ANNA), agree=True)
+    evidence = project.root / "evidence" / "final-1" / "leads.json"
+    evidence.parent.mkdir(parents=True)
+    found = [{"id": "webhook-1", "kind": "webhook", "title": "shop", "active": True}]
+    head = {"schema": 1, "release": "final-1", "collected": "now", "domain": "portal.acme.example"}
+    evidence.write_text(json.dumps(head | {"sources": found}))
     assert go(project, Request(confirm_as=ANNA), agree=True) is ExitCode.DONE
     assert steps(works).endswith(
         "open-portal send-password-letters watch-portal refresh-staging backup-production-again"

@@ -12,41 +12,54 @@ from boxlift.cli.output import console
 from boxlift.errors import UsageError
 from boxlift.plan import Plan
 from boxlift.plan.load import nearest
-from boxlift.plan.state import BACKUP_STEP
+from boxlift.plan.state import BACKUP_STEP, position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project.backup import paths
+from boxlift.risks.word import admit, is_subject, speak_of
 
 
 @app.command()
 def confirm(
     context: typer.Context,
     *,
-    step: Annotated[str, typer.Argument(help="A person's step of the plan.", autocompletion=persons_steps)],
+    step: Annotated[
+        str,
+        typer.Argument(
+            help="A person's step of the plan; or risk:NAME, lead:NAME.", autocompletion=persons_steps
+        ),
+    ],
     by: Annotated[str, typer.Option("--by", help="Who says so.")],
     note: Annotated[str | None, typer.Option("--note", help="What to remember about it.")] = None,
     refuse: Annotated[bool, typer.Option("--refuse", help="Say that it is not all right.")] = False,
     reopen: Annotated[bool, typer.Option("--reopen", help="Take back what was said.")] = False,
     pass_: PassOption = None,
 ) -> None:
-    """Say that a person's step is done, refuse it, or reopen it.
+    """Say that a person's step is done, a risk cleared, a lead source moved; refuse it, or reopen it.
 
     A step that is reopened or refused makes doubtful what was done after it; the answer names these steps.
 
     [bold]Examples:[/] boxlift confirm check-business --by "Name" --note "all branches"
     · boxlift confirm check-telephony --by "Name" --refuse --note "records are missing"
     · boxlift confirm request-backup --by "Name" --reopen
+    · boxlift confirm lead:web-form-3 --by "Name" --note "one came"
     """
     if refuse and reopen:
         raise UsageError("--refuse and --reopen exclude each other")
     word = Word.REFUSE if refuse else Word.REOPEN if reopen else Word.CONFIRM
     project = current_project(context)
     plan = project.plan()
-    _known(plan, step)
+    if not is_subject(step):
+        _known(plan, step)
     with project.journal() as journal:
         chosen = current_pass(pass_, journal)
-        text = speak(
-            plan, journal, chosen, step, word=word, by=by, note=note, runner_alive=project.runner_alive()
-        )
+        alive = project.runner_alive()
+        where = position(plan, journal, chosen, runner_alive=alive)
+        if is_subject(step):
+            text = speak_of(project.root, journal, where, step, word=word, by=by, note=note)
+        else:
+            if word is Word.CONFIRM:
+                admit(project.root, journal, where, plan.step(step))
+            text = speak(plan, journal, chosen, step, word=word, by=by, note=note, runner_alive=alive)
         if pass_ is not None:
             journal.choose(pass_)
     out = console()

@@ -58,7 +58,8 @@ class Step(_Strict):
     `needs` are steps that must be done before; one that is not part of the pass stands for its own needs.
     `target` is the environment that playbooks and suites look at. `release` is `box` for steps that work on
     the freshly installed portal and `restored` for those that work on what the backup held. `backup`: the
-    playbook is told where the pass's backup is.
+    playbook is told where the pass's backup is. `needs_leads`: a person may confirm it only when every source
+    of leads is confirmed.
     """
 
     id: Identifier
@@ -75,6 +76,7 @@ class Step(_Strict):
     passes: tuple[Pass, ...] = (Pass.REHEARSAL, Pass.FINAL)
     changes: str = ""
     destructive: bool = False
+    needs_leads: bool = False
     estimate: Duration | None = None
     instructions: str = ""
 
@@ -88,6 +90,8 @@ class Step(_Strict):
             raise ValueError("a step of kind suite names at least one of `suites`")
         if self.kind is Kind.CONFIRM and self.suites:
             raise ValueError("a person's step runs no `suites`; make it a step of its own")
+        if self.needs_leads and self.kind is not Kind.CONFIRM:
+            raise ValueError("`needs_leads` is for a person's step")
         if self.kind is Kind.CONFIRM and not self.instructions:
             raise ValueError("a person's step needs `instructions`")
         return self

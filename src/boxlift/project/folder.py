@@ -215,7 +215,7 @@ def create(
         if not vault.exists():
             write_private(vault, encrypt(new_secrets(), source))
     if not (root / ".gitignore").exists():
-        (root / ".gitignore").write_text("/.boxlift/\n/backup/\n", encoding="utf-8")
+        (root / ".gitignore").write_text("/.boxlift/\n/backup/\n/evidence/\n", encoding="utf-8")
     unfinished.unlink()
     # written last: its presence says that the folder is complete
     temporary = root / f".{SETTINGS}.new"

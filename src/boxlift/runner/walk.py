@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from boxlift.errors import ExitCode, PersonNextError, PreflightError, RefusedError, UsageError
-from boxlift.figures import size
+from boxlift.figures import count, size
 from boxlift.journal import Journal
 from boxlift.plan import Kind, Pass, Plan, Step
 from boxlift.plan.load import nearest
@@ -20,6 +20,7 @@ from boxlift.plan.state import Position, State, StepState, position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project import Backup, Project
 from boxlift.redact import Redactor
+from boxlift.risks.word import admit, confirm_leads, unready
 from boxlift.runner import process
 from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display, PlainDisplay
@@ -84,7 +85,7 @@ def run_plan(
             item = where.of(name)
             if item.step.kind is Kind.CONFIRM:
                 if item.state is not State.DONE and not request.trial:
-                    _person(plan, journal, where, item, confirm_as=request.confirm_as, shown=shown)
+                    _person(project, journal, where, item, confirm_as=request.confirm_as, shown=shown)
                 continue
             if request.trial and item.step.kind is Kind.SUITE:
                 shown.line(f"– {name} has no check mode and is left out")
@@ -199,11 +200,21 @@ def _admit(item: StepState, trialled: set[str]) -> None:
 
 
 def _person(
-    plan: Plan, journal: Journal, where: Position, item: StepState, *, confirm_as: str | None, shown: Display
+    project: Project,
+    journal: Journal,
+    where: Position,
+    item: StepState,
+    *,
+    confirm_as: str | None,
+    shown: Display,
 ) -> None:
     """A person's step is next: hear the stand-in of the lab, or stop and say who must do what."""
     if confirm_as is not None:
-        name = item.step.id
+        name, plan = item.step.id, project.plan()
+        if item.step.needs_leads:
+            leads = confirm_leads(project.root, journal, where, by=confirm_as)
+            shown.line(f"✓ {count(leads, 'lead source')} · confirmed by {confirm_as}")
+        admit(project.root, journal, where, item.step)
         speak(
             plan, journal, where.pass_, name, word=Word.CONFIRM, by=confirm_as, note=None, runner_alive=False
         )
@@ -211,11 +222,12 @@ def _person(
         return
     _admit(item, set())
     refused = f" ({item.cause})" if item.state is State.FAILED else ""
-    raise PersonNextError(
-        f"the next step is the {item.step.owner}'s: {item.step.id}{refused} · {item.step.title}\n"
+    lines = [
+        f"the next step is the {item.step.owner}'s: {item.step.id}{refused} · {item.step.title}",
         f"  {item.step.instructions.strip()}",
-        cure=command(item),
-    )
+        *(f"  {line}" for line in unready(project.root, journal, where, item.step)),
+    ]
+    raise PersonNextError("\n".join(lines), cure=command(item))
 
 
 def _work(project: Project, where: Position, item: StepState, source: Backup | None, *, trial: bool) -> Work:
