@@ -125,6 +125,29 @@ def test_any_bytes_split_alike_in_one_piece_and_in_many(data: bytes, cuts: list[
     assert split(data) == split(data, cuts)
 
 
+class CarefulSplitter(Splitter):
+    """Takes no short cut."""
+
+    def _rows_end(self) -> bool | None:
+        return None
+
+
+LOOSE = st.lists(
+    st.one_of(NASTY, LITERALS, st.sampled_from([b"(", b"),\n(", b", ", b"\\\\", b";", b"- -", b"/"])),
+    max_size=12,
+).map(b"".join)
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(LOOSE, min_size=1, max_size=4), st.lists(st.integers(0, 400), max_size=4))
+def test_the_short_cut_through_rows_ends_where_the_long_way_does(texts: list[bytes], cuts: list[int]) -> None:
+    data = b"".join(b"INSERT INTO `t` VALUES " + text + b";\n" for text in texts)
+    careful = CarefulSplitter()
+    expected = list(careful.feed(data))
+    assert split(data, cuts) == expected
+    assert split(data) == expected
+
+
 def test_rows_longer_than_memory_are_not_kept() -> None:
     splitter = Splitter()
     row = b"INSERT INTO `t` VALUES\n('" + b"it\\'s; long\\n " * (CHUNK // 8) + b"')"

@@ -116,6 +116,15 @@ _OPENED = {
     b"/*": _State.BLOCK,
 }
 
+_ROWS = re.compile(rb"\s*INSERT\s+INTO\s+`[^`]{1,64}`\s+VALUES\b", re.IGNORECASE)
+"""The beginning of rows as the portal's writer makes them: no comments, no columns."""
+
+_UNCLEAR = (b'"', b"`", b"#", b"/", b"--", b"\\")
+"""What, outside of the strings of rows, needs a closer look."""
+
+_LONGEST_ROWS = 8 * CHUNK
+"""Bytes of a rows statement that are kept until its end is there."""
+
 _LEAD = re.compile(rb"(?:\s+|--(?=\s|\Z)[^\n]*(?:\n|\Z)|#[^\n]*(?:\n|\Z)|/\*(?!!).*?\*/)*", re.DOTALL)
 _NAME = rb"`((?:[^`]|``)+)`(?!\s*\.)"
 _KINDS: tuple[tuple[Kind, re.Pattern[bytes]], ...] = tuple(
@@ -177,6 +186,7 @@ class Splitter:
         self._state = _State.OUTSIDE
         self._buffer = bytearray()
         self._scanned = 0
+        self._sought = 0
         self._head = b""
         self._forgotten = 0
         self.start = 0
@@ -193,7 +203,7 @@ class Splitter:
             statement = self._statement(length)
             del self._buffer[:length]
             self.start = statement.end
-            self._scanned = self._forgotten = 0
+            self._scanned = self._sought = self._forgotten = 0
             self._head = b""
             yield statement
         if self._scanned >= CHUNK:
@@ -213,6 +223,8 @@ class Splitter:
 
     def _find_end(self) -> bool:
         """Scan on; True when the statement's `;` + LF is at the scanned position."""
+        if self._scanned == 0 and (found := self._rows_end()) is not None:
+            return found
         buffer, position = self._buffer, self._scanned
         while True:
             if self._state is not _State.OUTSIDE:
@@ -235,6 +247,24 @@ class Splitter:
         self._scanned = position
         return False
 
+    def _rows_end(self) -> bool | None:
+        """The same for rows of the portal's writer, ten times as fast: most of a dump is that.
+
+        None: it takes a closer look.
+        """
+        buffer = self._buffer
+        begin = None if self._state is not _State.OUTSIDE or self._forgotten else _ROWS.match(buffer)
+        if begin is None:
+            return None
+        end = buffer.find(b";\n", max(begin.end(), self._sought))
+        if end < 0:
+            self._sought = len(buffer) - 1
+            return False if len(buffer) < _LONGEST_ROWS else None
+        if not _whole(bytes(memoryview(buffer)[begin.end() : end])):
+            return None
+        self._scanned = end
+        return True
+
     def _forget(self) -> None:
         """Let go of the scanned part of rows; a definition must end some time."""
         head = self._head or bytes(memoryview(self._buffer)[:HEAD])
@@ -249,6 +279,18 @@ class Splitter:
         del self._buffer[: self._scanned]
         self._forgotten += self._scanned
         self._scanned = 0
+
+
+def _whole(rows: bytes) -> bool:
+    """Whether text that begins outside of strings surely ends there as well."""
+    if b"\\" in rows:
+        # escaped quotes leave their backslash: one that is not in a string makes the text unclear
+        rows = rows.replace(b"\\\\", b"").replace(b"\\'", b"\\")
+    texts = rows.split(b"'")
+    if len(texts) % 2 == 0:
+        return False
+    outside = b"".join(texts[::2])
+    return not any(mark in outside for mark in _UNCLEAR)
 
 
 def _run(pattern: re.Pattern[bytes], data: bytes | bytearray, position: int) -> int:
