@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,13 +19,15 @@ from lab.writer.dump import VENDOR_FILE_LIMIT, DumpWriter, after_connect
 from lab.writer.rows import Row
 from lab.writer.schema import Table, read_tables
 from lab.writer.tar import FILE, Entry
-from lab.writer.volume import VolumeWriter
+from lab.writer.volume import Deflater, VolumeWriter, vendor_deflater
 
 COLLATION = "utf8mb4_unicode_ci"
 BASE = "bench_20261122_120000_full"
 _MOMENT = datetime(2026, 11, 22, 12, tzinfo=UTC)
 _CODE_SHARE = 0.15
 _CODE_SIZE = 9_000
+_LARGE_FILES = 1 << 20
+_OVERHEAD = 1.01
 _SMALL_ROWS = 12
 _WIDE_TEXT = 40_000
 _SENTENCES = 4_000
@@ -56,6 +59,7 @@ class Shape:
     :param parts: about how many.
     :param file_size: mean of the incompressible files.
     :param wide: rows of 40 KB in place of the six large tables: many bytes of dump that load quickly.
+    :param stored: nothing is compressed, for large backups at once; else as the vendor's writer compresses.
     """
 
     sql: int
@@ -64,6 +68,7 @@ class Shape:
     small_tables: int = 800
     file_size: int = 120_000
     wide: bool = False
+    stored: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,8 +100,9 @@ class Backup:
 def make(folder: Path, shape: Shape, seed: int = 1) -> Backup:
     """Write a backup into a folder that does not exist yet; needs room for it and for one dump."""
     folder.mkdir()
-    limit = (shape.sql + shape.files) // shape.parts + 1
-    volumes = VolumeWriter(folder, f"{BASE}.tar.gz", limit)
+    limit = int((shape.sql + shape.files) * _OVERHEAD) // shape.parts
+    deflater = _stored if shape.stored else vendor_deflater
+    volumes = VolumeWriter(folder, f"{BASE}.tar.gz", limit, deflater=deflater)
     writer = ArchiveWriter(volumes, limit)
     connect = after_connect("utf8mb4", COLLATION)
     writer.add(_file("bitrix/backup/" + BASE + "_after_connect.sql", len(connect)), [connect])
@@ -109,6 +115,10 @@ def make(folder: Path, shape: Shape, seed: int = 1) -> Backup:
     return Backup(folder, tuple(part.name for part in archive.parts), shape, tables, files)
 
 
+def _stored() -> Deflater:
+    return zlib.compressobj(0, zlib.DEFLATED, -15)
+
+
 def _file(name: str, size: int) -> Entry:
     return Entry(name.encode(), FILE, size, 0o644, int(_MOMENT.timestamp()))
 
@@ -117,14 +127,14 @@ def _files(shape: Shape, seed: int) -> Iterator[tuple[str, Noise | _Code]]:
     """Program files that compress, then uploads that do not, of sizes that differ widely."""
     random = Random(seed)
     phrases = Phrases(random, _SENTENCES)
-    code = int(shape.files * _CODE_SHARE) if shape.file_size < (1 << 20) else 0
+    code = int(shape.files * _CODE_SHARE) if shape.file_size < _LARGE_FILES else 0
+    left = shape.files - code
     for number in itertools.count():
         if code <= 0:
             break
         content = _Code(phrases.text(_CODE_SIZE // 180).encode())
         code -= content.size
         yield f"bitrix/modules/bench/lib/{number // 200:03}/unit{number:05}.php", content
-    left = shape.files - int(shape.files * _CODE_SHARE)
     for number in itertools.count():
         if left <= 0:
             break
@@ -177,7 +187,7 @@ def _tables(shape: Shape, random: Random) -> Iterator[tuple[Table, tuple[int, It
         count = shape.sql // (len(text.encode()) + 250)
         yield _table("bench_wide", 0), (count + 1, _rows(count, random, lambda: text))
         return
-    row = 330
+    row = 350
     for name, share, keys in _LARGE:
         count = int(shape.sql * share / row)
         yield _table(name, keys), (count + 1, _rows(count, random, phrases.line))

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _TAIL = 2000
-_LOOK_EVERY = 0.05
+_LOOK_EVERY = 0.03
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 PACKAGES = {
     "aria2c": "aria2",
@@ -34,7 +34,7 @@ class BenchError(RuntimeError):
 
 @dataclass(frozen=True)
 class Run:
-    """What one command took: seconds on the wall and of CPU, bytes of memory at the most."""
+    """What one command took: seconds on the wall and of CPU, bytes of memory at the most if that was wanted."""
 
     seconds: float
     cpu: float
@@ -78,7 +78,7 @@ def measure(
         timer = threading.Timer(limit, stop, (process,))
         timer.start()
         try:
-            usage = _wait(process)
+            cpu = _wait(process)
         finally:
             timer.cancel()
             most = watch.end() if watch else 0
@@ -86,7 +86,7 @@ def measure(
             raise BenchError(f"{_named(command)} ended with {process.returncode}: {_said(process)}")
     if sync is not None:
         settle(sync)
-    return Run(time.monotonic() - began, usage.cpu, max(most, usage.memory))
+    return Run(time.monotonic() - began, cpu, most)
 
 
 @contextlib.contextmanager
@@ -142,11 +142,14 @@ def _named(command: Sequence[str]) -> str:
     return " ".join(command[:3])
 
 
-def _wait(process: subprocess.Popen[bytes]) -> Run:
-    """Wait for the process; its CPU seconds and largest memory, as the system counted them."""
+def _wait(process: subprocess.Popen[bytes]) -> float:
+    """Wait for the process; its CPU seconds, those of its children included.
+
+    The system's own maximum of memory is of no use: a process begins with the size of the one that forked it.
+    """
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
-    return Run(0.0, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024)
+    return usage.ru_utime + usage.ru_stime
 
 
 class _Watch:

@@ -27,14 +27,15 @@ _KILLS = 6
 
 def _twenty(shop: Workshop) -> Backup:
     size = shop.scale.twenty
-    shape = Shape(sql=size // 50, files=size * 49 // 50, parts=20, small_tables=20, file_size=MIB)
+    sql = size // 50
+    shape = Shape(sql, size - sql, parts=20, small_tables=20, file_size=MIB, stored=True)
     found: Backup = shop.once("twenty", lambda: shop.backup("twenty", shape))
     return found
 
 
 def _cap(shop: Workshop) -> Outcome:
     size = shop.scale.part * PARTS
-    backup = shop.backup("sixteen", Shape(0, size, PARTS, small_tables=1, file_size=MIB))
+    backup = shop.backup("sixteen", Shape(0, size, PARTS, small_tables=1, file_size=MIB, stored=True))
     ours, tools, single, chosen = [], [], [], []
     with Server(backup.folder, Line(each=CAP)) as server:
         first = server.url(backup.names[0])
@@ -69,7 +70,8 @@ def _cap(shop: Workshop) -> Outcome:
 
 
 def _payload(shop: Workshop) -> Outcome:
-    backup = shop.backup("hundred", Shape(0, shop.scale.hundred, 100, small_tables=1, file_size=MIB))
+    shape = Shape(0, shop.scale.hundred, 100, small_tables=1, file_size=MIB, stored=True)
+    backup = shop.backup("hundred", shape)
     damaged = tuple(backup.names[len(backup.names) // 2 :: 100])
     sound = _efficiency(shop, backup, Line(total=_QUICK_LINE))
     rough = _efficiency(shop, backup, Line(total=_QUICK_LINE, damaged=damaged, reset_every=MINUTE))

@@ -30,6 +30,7 @@ def _memory(shop: Workshop) -> Outcome:
             small_tables=100,
             file_size=2 * MIB,
             wide=True,
+            stored=True,
         )
         backup = shop.backup("memory", shape)
         try:
@@ -60,7 +61,7 @@ ROWS = (
         "memory at 0.2, 2 and 8 GB",
         "256 MiB, and the smallest backup",
         "Whole restores without a limit of the line; resident memory of bxbackup and all its children, added "
-        "up twenty times a second, and the system's own maximum. A tenth of these backups is dump.",
+        "up thirty times a second. A tenth of these backups is dump.",
         _memory,
     ),
 )
