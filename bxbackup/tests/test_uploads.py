@@ -71,6 +71,8 @@ def test_listed_uploads_are_fetched_from_the_mirror_that_has_them(restored: Rest
         "size": sum(map(len, FILES.values())),
         "fetched": sum(map(len, FILES.values())),
         "missing": 0,
+        "reused": 0,
+        "reused_size": 0,
     }
     assert not (tmp_path / "out" / "bitrix" / "restore_cloud.php").exists()
 

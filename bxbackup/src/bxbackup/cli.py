@@ -131,6 +131,15 @@ FolderMode = Annotated[
         help="Octal mode of folders. By default 0755 less the umask.",
     ),
 ]
+ReuseFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--reuse-from",
+        metavar="DIR",
+        help="An earlier release: its uploads become hard links here where they are the same, byte for byte "
+        "(listed ones: by the mirror's MD5 ETag), with the same owner and mode. By default none.",
+    ),
+]
 Compare = Annotated[
     Depth,
     typer.Option(
@@ -189,6 +198,7 @@ def unpack(
     group: Group = None,
     file_mode: FileMode = None,
     folder_mode: FolderMode = None,
+    reuse_from: ReuseFrom = None,
 ) -> None:
     """Unpack a backup's files and dump; needs no database.
 
@@ -197,7 +207,7 @@ def unpack(
     made or followed, nothing is executable, and nothing leaves the folder.
     """
     ownership = parse_ownership(owner, group, file_mode, folder_mode)
-    raise typer.Exit(commands.unpack(archive, to, password_file, ownership))
+    raise typer.Exit(commands.unpack(archive, to, password_file, ownership, reuse_from))
 
 
 @app.command(epilog=manual.LOAD.epilog())
@@ -303,6 +313,7 @@ def restore(
     file_mode: FileMode = None,
     folder_mode: FolderMode = None,
     compare: Compare = Depth.HASHES,
+    reuse_from: ReuseFrom = None,
     json: Json = False,
 ) -> None:
     """Fetch, verify, unpack and load a backup, all at once.
@@ -330,6 +341,7 @@ def restore(
             allow_suspect_files=allow_suspect_files,
             ownership=parse_ownership(owner, group, file_mode, folder_mode),
             depth=compare,
+            reuse_from=reuse_from,
             json=json,
         )
     )

@@ -20,6 +20,7 @@ from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, parse_rate, parse_window
 from bxbackup.report import amount, console, print_json
 from bxbackup.restore import Options, Restore
+from bxbackup.reuse import earlier
 from bxbackup.source import Part, local_parts, open_source, split_name
 from bxbackup.state import State, beside, existing
 from bxbackup.status import Status
@@ -93,9 +94,16 @@ def complete_set(parts: list[Part]) -> list[Part]:
     return parts
 
 
-def unpack(archive: Path, to: Path, password_file: Path | None, ownership: Ownership | None = None) -> int:
+def unpack(
+    archive: Path,
+    to: Path,
+    password_file: Path | None,
+    ownership: Ownership | None = None,
+    reuse_from: Path | None = None,
+) -> int:
     """Unpack all volumes; go on where an earlier run stopped."""
     parts = complete_set(local_parts(archive))
+    before = earlier(reuse_from, to)
     password = None if password_file is None else read_password(password_file)
     first = parts[0].path
     if first is None:
@@ -106,7 +114,9 @@ def unpack(archive: Path, to: Path, password_file: Path | None, ownership: Owner
     with state.held():
         state.claim(to)
         identity = f"{split_name(parts[0].name)[0]} {len(parts)} {sum(sizes)}"
-        work = Unpacking(state.folder, {"site": to}, identity, decryption, ownership=ownership)
+        work = Unpacking(
+            state.folder, {"site": to}, identity, decryption, ownership=ownership, earlier=before
+        )
         try:
             with Display("unpack", sum(sizes)) as display:
                 for part, start in zip(
@@ -117,7 +127,7 @@ def unpack(archive: Path, to: Path, password_file: Path | None, ownership: Owner
                     work.progress = lambda read, name=part.name, start=start: display.at(name, start + read)
                     work.take(part.path, part.name)
             whole = work.finish()
-            problems = work.problems
+            problems, remarks = work.problems, work.remarks()
         finally:
             work.close()
     if not whole:
@@ -126,6 +136,8 @@ def unpack(archive: Path, to: Path, password_file: Path | None, ownership: Owner
     console().print(
         f"{counts.files} files and {counts.folders} folders, {amount(counts.bytes)}, in {to}", markup=False
     )
+    for remark in remarks:
+        console().print(remark, markup=False)
     if problems:
         raise suspect_files(problems)
     return 0
@@ -245,6 +257,7 @@ def restore(
     allow_suspect_files: bool,
     ownership: Ownership,
     depth: Depth,
+    reuse_from: Path | None,
     json: bool,
 ) -> int:
     """The whole way; prints the final status."""
@@ -267,6 +280,7 @@ def restore(
         allow_suspect_files=allow_suspect_files,
         ownership=ownership,
         depth=depth,
+        earlier=earlier(reuse_from, to),
     )
     for secret in (password_file, Path(source[1:]) if source.startswith("@") else None):
         if secret is not None and stat.S_IMODE(secret.stat().st_mode) & 0o077:

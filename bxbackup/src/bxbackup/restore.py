@@ -20,6 +20,7 @@ from bxbackup.load import LoadProgress, LoadResult, check_target, load_dump
 from bxbackup.measures import Line, Measures, PartUnpack
 from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, Window
+from bxbackup.reuse import Earlier
 from bxbackup.source import Part, Source
 from bxbackup.state import State, now
 from bxbackup.status import Status
@@ -57,6 +58,7 @@ class Options:
     allow_suspect_files: bool = False
     ownership: Ownership = field(default_factory=Ownership)
     depth: Depth = Depth.HASHES
+    earlier: Earlier | None = None
 
 
 class Shelf:
@@ -366,6 +368,7 @@ class Restore:
             self._shelf.decryption(),
             passed_dump=self._dump_passed.set,
             ownership=self._options.ownership,
+            earlier=self._options.earlier,
         )
         self._unpacking = work
         try:
@@ -458,6 +461,7 @@ class Restore:
             patience=options.patience,
             stopped=self._abandoned.is_set,
             ownership=options.ownership,
+            earlier=options.earlier,
         )
         try:
             asyncio.run(self._uploads.run())
@@ -513,6 +517,8 @@ class Restore:
         needed = self._volume_size * total
         if self._options.source.remote and target.stat().st_dev == self._state.folder.stat().st_dev:
             needed += max(0, (self._status.size or 0) - (self._transfer.fetched if self._transfer else 0))
+        if self._options.earlier is not None:
+            needed -= self._options.earlier.size
         if total > 1 and needed > figures.f_bavail * figures.f_frsize:
             raise disk_full(target, needed)
 

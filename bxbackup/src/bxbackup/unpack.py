@@ -19,13 +19,24 @@ from typing import Any, Literal
 from bxbackup.durable import room_for, sync_filesystem
 from bxbackup.errors import RefusedError
 from bxbackup.ownership import Ownership
+from bxbackup.report import amount
+from bxbackup.reuse import Earlier, discard_link, own_copy, replace, same_bytes, same_rights
 from bxbackup.tarstream import Entry, Problem
 
 Room = Literal["site", "dump", "list", "ignored"]
 
 _DUMP = re.compile(rb"\Abitrix/backup/[^/]+\.sql(\.\d+)?\Z|\Amysql_dump_[^/]+\.sql\Z", re.DOTALL)
 _DUMP_FOLDERS = frozenset({b"bitrix", b"bitrix/backup"})
-_APART = (b"bitrix/backup/sites", b"bitrix/backup/clouds")
+_APART = {
+    b"bitrix/backup/sites": "bitrix/backup/sites holds the folders of further sites: move each to where its "
+    "site is to be",
+    b"bitrix/backup/clouds": "bitrix/backup/clouds holds the content of cloud buckets, a folder for each "
+    "bucket's ID: move it below the uploads, and let b_file name it there",
+    b"bitrix/restore_cloud.txt": "bitrix/restore_cloud.txt lists uploads that are not in the backup: "
+    "bxbackup restore fetches them",
+    b"bitrix/restore_cloud.php": "bitrix/restore_cloud.php lists uploads that are not in the backup: "
+    "bxbackup restore fetches them",
+}
 _UPLOAD_LISTS = frozenset({b"bitrix/restore_cloud.txt", b"bitrix/restore_cloud.php"})
 _SIDE_NAMES = {
     b".htaccess": b".htaccess.restore",
@@ -177,12 +188,14 @@ class _OpenFile:
 
 @dataclass
 class Counts:
-    """How much was unpacked: pieces and bytes."""
+    """How much was unpacked: pieces and bytes; `linked` of it are files of an earlier release."""
 
     files: int = 0
     folders: int = 0
     bytes: int = 0
     duplicates: int = 0
+    linked: int = 0
+    linked_bytes: int = 0
 
 
 class Unpacker:
@@ -193,6 +206,7 @@ class Unpacker:
     :param listing: file that gets one JSON line per entry written; needed to go on after a stop.
     :param passed_dump: called once, when the first entry after the dump begins.
     :param ownership: of what goes to `site`; the other rooms are this process's own.
+    :param earlier: release whose uploads are linked to where they are the same.
     """
 
     def __init__(
@@ -201,12 +215,14 @@ class Unpacker:
         listing: Path,
         passed_dump: Callable[[], None] | None = None,
         ownership: Ownership | None = None,
+        earlier: Earlier | None = None,
     ) -> None:
         self.counts = Counts()
         self.problems: list[dict[str, Any]] = []
         self.apart: set[bytes] = set()
         self._rooms = rooms
         self._passed_dump = passed_dump
+        self._earlier = earlier
         self._dump_seen = False
         self.dump_passed = False
         self._names = Names()
@@ -218,13 +234,17 @@ class Unpacker:
             asked = ownership if room == "site" and ownership is not None else Ownership()
             self._folders[room] = Folders(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), asked)
             asked.take_folder(self._folders[room].root)
+        discard_link(self._folders["site"].root)
         self._listing = listing.open("ab")
 
     def remarks(self) -> list[str]:
         """What a person should know of the archive though nothing is wrong with it."""
-        found = [f"{place.decode()} holds files that need moving by hand" for place in sorted(self.apart)]
+        found = [_APART[place] for place in sorted(self.apart)]
         if self.counts.duplicates:
             found.append(f"{self.counts.duplicates} entries occur more than once; the last one counts")
+        if self.counts.linked:
+            size = amount(self.counts.linked_bytes)
+            found.append(f"{self.counts.linked} uploads, {size}, are hard links to the earlier release's")
         return found
 
     # sink
@@ -239,6 +259,8 @@ class Unpacker:
         check_kind(entry, name)
         placed = placement(b"/".join(components))
         self.apart.update(place for place in _APART if placed.path.startswith(place + b"/"))
+        if placed.room == "list" and "list" not in self._folders:
+            self.apart.add(placed.path)
         if placed.room == "dump":
             self._dump_seen = self._dump_seen or not placed.path.endswith(b"_after_connect.sql")
         elif entry.kind == "file" or placed.path not in _DUMP_FOLDERS:
@@ -275,9 +297,31 @@ class Unpacker:
             return
         os.utime(file.descriptor, (entry.mtime, entry.mtime))
         os.close(file.descriptor)
+        self._reuse(file)
         self.counts.files += 1
         self.counts.bytes += file.written
         self._note({"path": _text(file.components), "room": file.room, "size": file.written})
+
+    def _reuse(self, file: _OpenFile) -> None:
+        """Put the earlier release's file in place of the one just written, if every byte is the same."""
+        if self._earlier is None or file.room != "site":
+            return
+        found = self._earlier.open(file.components, file.written)
+        if found is None:
+            return
+        folders = self._folders["site"]
+        folder, name = folders.descriptor(file.components[:-1]), file.components[-1]
+        written = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            one, other = os.fstat(written), os.fstat(found)
+            if one.st_dev != other.st_dev or not same_rights(one, other) or not same_bytes(written, found):
+                return
+            if replace(found, name, folder, folders.root):
+                self.counts.linked += 1
+                self.counts.linked_bytes += file.written
+        finally:
+            os.close(written)
+            os.close(found)
 
     def broken(self) -> None:
         """Remove a file of which bytes are missing: half a file must not pass for a whole one."""
@@ -365,6 +409,7 @@ class Unpacker:
         room: Room = found["room"]
         folder = self._folders[room].descriptor(components[:-1])
         try:
+            own_copy(components[-1], folder, found["written"])
             descriptor = os.open(components[-1], _OPEN, dir_fd=folder)
         except OSError as error:
             raise RefusedError(f"{_shown(components)} was changed since the last run") from error

@@ -11,6 +11,7 @@ from bxbackup.cipher import SERVICE_BLOCK, Decryption, password_needed, read_ser
 from bxbackup.durable import read_json, write_json
 from bxbackup.errors import DamagedError, RefusedError
 from bxbackup.ownership import Ownership
+from bxbackup.reuse import Earlier
 from bxbackup.tarstream import Position, TarParser
 from bxbackup.unpack import Counts, Room, Unpacker
 from bxbackup.volume import VolumeReader
@@ -61,6 +62,7 @@ class Unpacking:
     :param rooms: see `Unpacker`.
     :param identity: what tells this backup from another; a checkpoint of another one is refused.
     :param ownership: of the unpacked files; None: this process's own.
+    :param earlier: release whose uploads are linked to where they are the same.
     :param progress: told the compressed bytes taken so far in the volume in hand.
     """
 
@@ -70,6 +72,7 @@ class Unpacking:
     decryption: Decryption | None
     passed_dump: Callable[[], None] | None = None
     ownership: Ownership | None = None
+    earlier: Earlier | None = None
     progress: Callable[[int], None] | None = None
     next: int = 0
     finished: bool = False
@@ -101,7 +104,7 @@ class Unpacking:
         self._parser = TarParser(self._unpacker, position)
 
     def _new_unpacker(self) -> Unpacker:
-        return Unpacker(self.rooms, self.state / LISTING, self.passed_dump, self.ownership)
+        return Unpacker(self.rooms, self.state / LISTING, self.passed_dump, self.ownership, self.earlier)
 
     @property
     def dump_passed(self) -> bool:

@@ -33,6 +33,7 @@ from bxbackup.remote import (
     pause,
     strong_etag,
 )
+from bxbackup.reuse import Earlier, link, md5, same_rights
 from bxbackup.unpack import Folders, safe_path
 
 LISTS = ("restore_cloud.txt", "restore_cloud.php")
@@ -80,13 +81,15 @@ class Missing:
 
 @dataclass
 class UploadCounts:
-    """How far the uploads are: pieces and bytes."""
+    """How far the uploads are: pieces and bytes; `reused` are an earlier release's, and count as fetched."""
 
     total: int = 0
     there: int = 0
     size: int = 0
     fetched: int = 0
     missing: int = 0
+    reused: int = 0
+    reused_size: int = 0
 
 
 def find_list(folder: Path) -> Path | None:
@@ -147,6 +150,7 @@ class Uploads:
     patience: float = 600.0
     stopped: Callable[[], bool] = lambda: False
     ownership: Ownership = field(default_factory=Ownership)
+    earlier: Earlier | None = None
     counts: UploadCounts = field(default_factory=UploadCounts)
     _missing: list[Missing] = field(default_factory=list)
     _done: set[str] = field(default_factory=set)
@@ -201,7 +205,9 @@ class Uploads:
                 self.counts.there += 1
                 self.counts.fetched += upload.size
                 continue
-            reason = await self._fetch(upload, components, remote, folders)
+            reason = None
+            if not await self._reuse(upload, components, remote, folders):
+                reason = await self._fetch(upload, components, remote, folders)
             if reason is None:
                 self.counts.there += 1
                 self._batch.append(upload.path)
@@ -220,6 +226,62 @@ class Uploads:
             return os.stat(components[-1], dir_fd=folder, follow_symlinks=False).st_size == upload.size
         except FileNotFoundError:
             return False
+
+    async def _reuse(
+        self, upload: Upload, components: tuple[bytes, ...], remote: Remote, folders: Folders
+    ) -> bool:
+        """Take an earlier release's file, if a mirror's ETag proves that it is the listed one."""
+        if self.earlier is None:
+            return False
+        found = self.earlier.open((os.fsencode(self.folder.name), *components), upload.size)
+        if found is None:
+            return False
+        try:
+            digest = await asyncio.to_thread(md5, found)
+            for mirror in self.mirrors:
+                await self._open_window()
+                try:
+                    thing, _ = await remote.look(url_of(mirror, upload.key), 1)
+                except (GoneError, DeniedError, RetryError, AbsentError):
+                    continue
+                if thing.size != upload.size or thing.etag != digest:
+                    return False
+                if not await asyncio.to_thread(self._take_over, found, digest, components, folders):
+                    return False
+                self.counts.reused += 1
+                self.counts.reused_size += upload.size
+                self.counts.fetched += upload.size
+                return True
+            return False
+        finally:
+            os.close(found)
+
+    def _take_over(self, found: int, digest: str, components: tuple[bytes, ...], folders: Folders) -> bool:
+        """Link to an earlier release's file, or copy it where that cannot be."""
+        folder = os.dup(folders.descriptor(components[:-1]))
+        name, partial = components[-1], _partial_name(components)
+        try:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(partial, dir_fd=folder)
+            descriptor = self.ownership.create_file(partial, folder, _WRITE | os.O_EXCL)
+            try:
+                one, other = os.fstat(descriptor), os.fstat(found)
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=folder)
+                if one.st_dev == other.st_dev and same_rights(one, other) and link(found, name, folder):
+                    os.unlink(partial, dir_fd=folder)
+                    return True
+                at = 0
+                while piece := os.pread(found, _PIECE, at):
+                    at = self._write(descriptor, piece, at)
+                if md5(descriptor) != digest:
+                    return False
+            finally:
+                os.close(descriptor)
+            os.rename(partial, name, src_dir_fd=folder, dst_dir_fd=folder)
+        finally:
+            os.close(folder)
+        return True
 
     async def _fetch(
         self, upload: Upload, components: tuple[bytes, ...], remote: Remote, folders: Folders
@@ -307,7 +369,7 @@ class Uploads:
             os.ftruncate(descriptor, 0)
             self.counts.fetched -= at
             raise RetryError(f"{at:,} bytes came, listed are {upload.size:,}")
-        if etag is not None and is_md5(etag) and await asyncio.to_thread(_md5, descriptor) != etag:
+        if etag is not None and is_md5(etag) and await asyncio.to_thread(md5, descriptor) != etag:
             os.ftruncate(descriptor, 0)
             self.counts.fetched -= at
             self.repaired("differs from the mirror's ETag; fetched again", upload.path)
@@ -353,12 +415,3 @@ class Uploads:
 
 def _partial_name(components: tuple[bytes, ...]) -> bytes:
     return b".bxbackup-" + hashlib.blake2b(components[-1], digest_size=12).hexdigest().encode()
-
-
-def _md5(descriptor: int) -> str:
-    found = hashlib.md5(usedforsecurity=False)
-    at = 0
-    while piece := os.pread(descriptor, 1 << 20, at):
-        found.update(piece)
-        at += len(piece)
-    return found.hexdigest()
