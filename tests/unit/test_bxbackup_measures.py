@@ -81,12 +81,9 @@ def test_binary_rubbish_is_survived(tmp_path: Path) -> None:
     assert len(read(path)) == 1
 
 
-def test_what_is_handed_over_is_bounded_and_keeps_bytes_and_time() -> None:
+def test_what_is_handed_over_is_bounded_and_stays_the_same_when_the_file_grows() -> None:
     lines = [["line", "", float(number), 30.0, 100, None, None] for number in range(2500)]
     tables = [["table", f"t{number}", 0.0, 1.0, 1, 1, None] for number in range(1200)]
     kept = bounded([*lines, *tables], most=1000)
-    slices = [row for row in kept if row[0] == "line"]
-    assert len(slices) <= 1000
-    assert sum(row[4] for row in slices) == 250000
-    assert sum(row[3] for row in slices) == 75000.0
-    assert [row[1] for row in kept if row[0] == "table"] == [f"t{number}" for number in range(200, 1200)]
+    assert kept == [*lines[:1000], *tables[:1000]]
+    assert bounded([*lines, *lines, *tables], most=1000) == kept

@@ -19,7 +19,7 @@ from boxlift.project import Project, create
 CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
 RUNNER = CliRunner()
 COMMANDS = [
-    *("init", "check", "confirm", "note", "plan", "status", "journal", "risks"),
+    *("init", "check", "confirm", "note", "plan", "status", "journal", "risks", "forecast"),
     *("run", "verify", "activate", "rollback", "clone", "lab"),
 ]
 INIT = [

@@ -11,7 +11,8 @@ from boxlift.errors import UsageError
 
 HOURS = 168
 """Hours of a week; the first is Monday, 00:00 to 01:00 by the portal's clock."""
-KINDS = ("leads", "deals", "contacts")
+KindName = Literal["leads", "deals", "contacts"]
+KINDS: tuple[KindName, ...] = ("leads", "deals", "contacts")
 FILE = Path("evidence") / "arrivals.json"
 Count = Annotated[int, Field(ge=0)]
 
@@ -23,7 +24,7 @@ class _Frozen(BaseModel):
 class Week(_Frozen):
     """Rows created in one ISO week, `2026-47`."""
 
-    week: Annotated[str, Field(pattern=r"^\d{4}-\d{2}$")]
+    week: Annotated[str, Field(pattern=r"^[1-9]\d{3}-[0-5]\d$")]
     count: Count
 
 
@@ -59,7 +60,7 @@ class ArrivalPattern(_Frozen):
     release: str
     timezone: str
     backup: Taken
-    kinds: dict[Literal["leads", "deals", "contacts"], Pattern]
+    kinds: dict[KindName, Pattern]
 
 
 def read_arrivals(root: Path) -> ArrivalPattern | None:

@@ -9,9 +9,18 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    WithJsonSchema,
+)
 
-from boxlift.figures import iso
+from boxlift.figures import iso, moment
+from boxlift.forecast.arrivals import KindName
 from boxlift.plan.model import Kind, Owner, Pass
 from boxlift.plan.state import State
 
@@ -20,10 +29,14 @@ LEVELS = (0.10, 0.50, 0.80, 0.90, 0.95)
 
 Moment = Annotated[
     float,
+    BeforeValidator(moment),
     PlainSerializer(iso, return_type=str, when_used="json"),
     WithJsonSchema({"type": "string", "format": "date-time"}, mode="serialization"),
 ]
 """Seconds since 1970 UTC."""
+PassName = Annotated[
+    Pass, Field(validation_alias=AliasChoices("pass", "pass_name"), serialization_alias="pass")
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -146,7 +159,7 @@ class Arrivals(_Frozen):
     `uncovered`: those of them that arrive when sales in the cloud have stopped and nobody works on them.
     """
 
-    kind: Literal["leads", "deals", "contacts"]
+    kind: KindName
     weekly: float
     expected: float
     p10: int
@@ -181,7 +194,7 @@ class Start(_Frozen):
 class Starts(_Frozen):
     """Which start loses least. `best`: the best hours, no two on one day; `hours`: all of two weeks."""
 
-    kind: Literal["leads", "deals", "contacts"]
+    kind: KindName
     timezone: str
     best: tuple[Start, ...]
     worst: Start
@@ -204,7 +217,7 @@ class Fact(_Frozen):
     `inside`: the fact lies between `p10` and `p90`.
     """
 
-    pass_name: Pass = Field(alias="pass")
+    pass_name: PassName
     release: str
     step: str
     frozen: Moment
@@ -230,8 +243,11 @@ class Coverage(_Frozen):
 class Forecast(_Frozen):
     """Everything `boxlift forecast` knows. `draws` simulated moves by a fixed `seed`."""
 
-    schema_version: Literal[1] = Field(default=1, alias="schema")
-    pass_name: Pass = Field(alias="pass")
+    schema_version: Annotated[
+        Literal[1],
+        Field(validation_alias=AliasChoices("schema", "schema_version"), serialization_alias="schema"),
+    ] = 1
+    pass_name: PassName
     release: str
     made: Moment
     seed: int

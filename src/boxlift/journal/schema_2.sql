@@ -10,7 +10,7 @@ CREATE TABLE measures (
     bytes INTEGER NOT NULL,
     rows INTEGER,
     repairs INTEGER,
-    UNIQUE (host, kind, name, started)
+    UNIQUE (host, kind, name, started, seconds, bytes)
 );
 CREATE INDEX measures_attempt ON measures (attempt);
 

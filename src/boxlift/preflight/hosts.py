@@ -9,12 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from boxlift.content import content_root
-from boxlift.figures import size
+from boxlift.figures import moment, size
 from boxlift.preflight.finding import Finding
 from boxlift.preflight.inventory import Inventory
 from boxlift.project import Project
 from boxlift.runner import process
-from boxlift.runner.events import moment
 from boxlift.runner.failure import cause_of
 from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
 

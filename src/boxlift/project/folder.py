@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -41,7 +42,10 @@ ENVIRONMENTS = ("production", "preproduction")
 
 
 class Settings(BaseModel):
-    """Content of boxlift.yml. Paths are relative to the project folder; `~` is understood."""
+    """Content of boxlift.yml. Paths are relative to the project folder; `~` is understood.
+
+    `deadline`: when the sales managers must work in the box; without a zone by the portal's clock.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -49,6 +53,7 @@ class Settings(BaseModel):
     name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
     inventory: Path = Path("inventory")
     plan: Path | None = None
+    deadline: datetime | None = None
     vault_password_file: Path | None = None
     vault_password_client: Path | None = None
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from boxlift.errors import ExitCode
+from boxlift.figures import moment
 from boxlift.journal import Measure, Result, Segment
 from boxlift.runner.failure import Failure, cause_of, code_of
 
@@ -235,16 +235,3 @@ def _integer(value: object) -> int | None:
 
 def _number(value: object) -> float | None:
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
-def moment(value: object) -> float | None:
-    """ISO 8601 (UTC where it names no zone) or a number of seconds, to seconds since 1970."""
-    if isinstance(value, int | float):
-        return float(value)
-    if not isinstance(value, str):
-        return None
-    try:
-        found = datetime.fromisoformat(value)
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
