@@ -14,7 +14,7 @@ PYTEST ?=
 # What the bench is told: make bench BENCH="--quick unpack load"
 BENCH ?=
 BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core
-TEST_PACKAGES := mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring php-redis nodejs redis-tools
+TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
 .PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance bench clean-lab lock
 

@@ -12,6 +12,7 @@ from boxlift.cli.app import PassOption, app, current_project
 from boxlift.cli.output import console
 
 DEFAULT = "report.html"
+PORT = 8437
 
 
 @app.command()
@@ -41,3 +42,29 @@ def report(
     path = output or project.root / DEFAULT
     write(path, text)
     console().print(f"✓ {path}", markup=False, soft_wrap=True)
+
+
+@app.command()
+def watch(
+    context: typer.Context,
+    port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 takes any free one.")] = PORT,
+    pass_: PassOption = None,
+) -> None:
+    """Serve the report live to a browser of this machine while a run goes on. Ctrl-C ends it.
+
+    From another machine: ssh -L 8437:127.0.0.1:8437 CONTROL-NODE, then open the same address there.
+
+    [bold]Example:[/] boxlift watch --port 0
+    """
+    from boxlift.report.watch import watch as serve  # noqa: PLC0415
+
+    project = current_project(context)
+    project.plan()
+    out = console()
+
+    def told(address: str) -> None:
+        out.print(f"✓ {address}", markup=False, soft_wrap=True)
+        out.print("  for this machine only; Ctrl-C ends it", markup=False)
+
+    serve(project, pass_, port, told)
+    out.print("✓ ended", markup=False)
