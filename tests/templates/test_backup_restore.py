@@ -1,0 +1,42 @@
+"""What a restore is started with: uploads are taken over from the active release, if there is one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.templates.renderer import Renderer
+
+ACTIVE = {"stat": {"exists": True, "islnk": True, "lnk_source": "/srv/portal/releases/rehearsal-1"}}
+FOLDER = {"stat": {"exists": True, "isdir": True}}
+NONE = {"stat": {"exists": False}}
+
+
+def options(lab: Renderer, active: dict[str, Any], uploads: dict[str, Any], **given: Any) -> str:
+    text = lab.text(
+        "backup_restore",
+        "restore.env.j2",
+        portal_release="final-1",
+        backup_restore_release="final-1",
+        __backup_restore_active=active,
+        __backup_restore_uploads=uploads,
+        **given,
+    )
+    (line,) = [line for line in text.splitlines() if line.startswith("OPTIONS=")]
+    return line
+
+
+def test_uploads_come_from_the_active_release(lab: Renderer) -> None:
+    assert "--reuse-from=/srv/portal/releases/rehearsal-1" in options(lab, ACTIVE, FOLDER)
+
+
+@pytest.mark.parametrize(
+    ("active", "uploads", "given"),
+    [(NONE, NONE, {}), (ACTIVE, NONE, {}), (ACTIVE, FOLDER, {"backup_restore_reuse": False})],
+    ids=["no release is active", "it has no uploads", "not wanted"],
+)
+def test_without_such_a_release_nothing_is_reused(
+    lab: Renderer, active: dict[str, Any], uploads: dict[str, Any], given: dict[str, Any]
+) -> None:
+    assert "--reuse-from" not in options(lab, active, uploads, **given)
