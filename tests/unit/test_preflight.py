@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import boxlift.preflight
 from boxlift.errors import ExitCode
 from boxlift.plan import Pass
 from boxlift.preflight.backup import check_backups, expiry
 from boxlift.preflight.finding import Finding, verdict
-from boxlift.preflight.hosts import Seen, check_hosts
+from boxlift.preflight.hosts import check_hosts
 from boxlift.preflight.inventory import Inventory, check_inventory
+from boxlift.preflight.look import Seen
+from boxlift.preflight.services import check_links, check_services
 from boxlift.project import create, new_secrets
 
 ROLES = ("portal", "database", "cache", "push", "search")
@@ -149,3 +154,95 @@ def test_backups(tmp_path: Path) -> None:
     assert "canary" not in repr(late)
     (project.root / "backup" / "final.txt").chmod(0o644)
     assert list(refused(list(check_backups(project)))) == ["final's backup source"]
+
+
+MEANING: dict[str, Any] = {
+    "domain": "",
+    "telephony_domain": "",
+    "mail_domain": "",
+    "mail_selectors": [],
+    "public_address": "",
+    "dns_servers": [],
+    "mail_mode": "relay",
+    "license_key": "right",
+    "certificate": "files",
+    "packages": {"portal_archive": True, "push_server_archive": True},
+}
+
+
+def services(**seen: Any) -> dict[str, Finding]:
+    here = replace(SEEN, meaning=MEANING | seen.pop("meaning", {}), **seen)
+    return {finding.check: finding for finding in check_services(inventory(), {"portal-1": here})}
+
+
+def test_what_a_move_needs_besides_hosts() -> None:
+    mail = {"host": "mail.acme.ru", "port": 25, "answers": True, "greeting": "220 mail.acme.ru"}
+    assert all(finding.ok for finding in services(mail=mail, certificate=200).values())
+    closed = {"host": "mail.acme.ru", "port": 25, "answers": False, "error": "timed out"}
+    assert services(mail=closed)["mail server"].measured == "mail.acme.ru port 25: timed out"
+    assert services(mail=mail | {"greeting": "554 no"})["mail server"].refuses
+    assert services(meaning={"packages": {"portal_archive": False}})["packages"].refuses
+
+
+def test_a_certificate_may_come_later_but_not_wrong() -> None:
+    assert not services(meaning={"certificate": "awaited"})["certificate"].refuses
+    assert services(certificate=["the key belongs to another certificate"])["certificate"].refuses
+    late = services(certificate=29)["certificate"]
+    assert (late.ok, late.refuses) == (False, False)
+    assert "certificate" not in services(meaning={"certificate": "lab_ca"})
+
+
+@pytest.mark.parametrize(
+    ("key", "ok", "refuses"), [("right", True, False), ("none", False, False), ("wrong", False, True)]
+)
+def test_licence_key(key: str, ok: bool, refuses: bool) -> None:
+    found = services(meaning={"license_key": key})["licence key"]
+    assert (found.ok, found.refuses) == (ok, refuses)
+
+
+def marks(last: int, size: int) -> str:
+    """First bytes of a first part: backup_format 3.2."""
+    head = bytes.fromhex("1f8b0804000000000003") + b"\x0a\x00LN" + last.to_bytes(2, "little")
+    return (head + b"BX" + size.to_bytes(4, "little")).hex()
+
+
+@pytest.mark.parametrize(("room", "ok"), [(15_000_000_000, True), (14_999_999_999, False)])
+def test_room_for_the_whole_backup(room: int, ok: bool) -> None:
+    answer = {"head": marks(9, 1_000_000_000), "size": 500_000_000}
+    fetch, disk = check_links("portal-1", {"final": answer}, room)
+    assert fetch.ok
+    assert disk.ok is ok
+    assert disk.limit == "at least 15.0 GB, and the database on top"
+
+
+def test_a_backup_without_marks_says_nothing_of_its_size() -> None:
+    (fetch,) = check_links("portal-1", {"final": {"head": "00" * 64, "size": 7}}, 0)
+    assert (fetch.ok, fetch.measured) == (True, "first part of 7 B")
+
+
+def test_warnings_keep_nobody_from_starting() -> None:
+    warning = Finding("c", "s", ok=False, measured="", limit="", warning=True)
+    assert verdict([warning]) is ExitCode.DONE
+    assert verdict([warning, replace(warning, warning=False)]) is ExitCode.PREFLIGHT
+
+
+def test_every_check_has_its_place_in_the_documents() -> None:
+    """Names of checks are the first argument of each Finding, or of a function that makes one."""
+    sources = Path(boxlift.preflight.__file__).parent.glob("*.py")
+    calls = [
+        node.args[0].value
+        for source in sources
+        for node in ast.walk(ast.parse(source.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") in {"Finding", "_program", "_one"}
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    document = (Path(__file__).parents[2] / "docs" / "checks.md").read_text(encoding="utf-8")
+    headings = {
+        name for line in re.findall(r"^## (.+)$", document, re.MULTILINE) for name in line.split(", ")
+    }
+    assert len(calls) > 25
+    assert {str(name) for name in calls} == headings
+    for part in ("**Description.**", "**Fail state.**", "**Rationale.**"):
+        assert document.count(part) == document.count("\n## ")

@@ -17,8 +17,9 @@ from rich.table import Table
 from boxlift.cli.app import JsonOption, app, current_project
 from boxlift.cli.output import console, print_json
 from boxlift.errors import UsageError
+from boxlift.figures import count
 from boxlift.plan.load import nearest
-from boxlift.preflight import Finding, check_project, verdict
+from boxlift.preflight import Finding, check_project, confirm_letter, send_letter, verdict
 from boxlift.project import Answers, create
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
@@ -131,14 +132,42 @@ def _zone(text: str) -> str:
 
 
 @app.command()
-def check(context: typer.Context, as_json: JsonOption = False) -> None:
+def check(
+    context: typer.Context,
+    as_json: JsonOption = False,
+    letter_to: Annotated[
+        str | None,
+        typer.Option(
+            "--letter-to", metavar="ADDRESS", help="Send a test letter over the portal's way of mail."
+        ),
+    ] = None,
+    letter_word: Annotated[
+        str | None,
+        typer.Option("--letter-word", metavar="WORD", help="The word in the test letter's subject."),
+    ] = None,
+) -> None:
     """Look at control node, project and hosts before work starts, and tell all that is wrong at once.
 
-    Exit code 3 where a check refuses, 5 where nothing but reaching a host fails.
+    Exit code 3 where a check refuses, 5 where nothing but reaching a host fails. Warnings refuse nothing:
+    what they name has time until a later step. What each check means: docs/checks.md
 
     [bold]Examples:[/] boxlift check · boxlift check --json
+    · boxlift check --letter-to me@acme.ru · boxlift check --letter-word K7Q2MX
     """
-    findings = check_project(current_project(context))
+    project = current_project(context)
+    if letter_to is not None and letter_word is not None:
+        raise UsageError("--letter-to and --letter-word exclude each other")
+    if letter_to is not None:
+        send_letter(project, letter_to)
+        console().print(
+            f"✓ sent to {letter_to}; when it was read: boxlift check --letter-word WORD", markup=False
+        )
+        return
+    if letter_word is not None:
+        confirm_letter(project, letter_word)
+        console().print("✓ the test letter was read", markup=False)
+        return
+    findings = check_project(project)
     code = verdict(findings)
     if as_json:
         print_json({"passed": code == 0, "checks": [asdict(finding) for finding in findings]})
@@ -151,12 +180,24 @@ def _print_findings(findings: Sequence[Finding]) -> None:
     out = console()
     table = Table(box=None, pad_edge=False, show_header=False)
     for finding in findings:
-        sign = "[green]✓[/]" if finding.ok else "[bold red]✗[/]"
-        limit = f"[dim]({escape(finding.limit)})[/]"
-        table.add_row(sign, finding.subject, finding.check, escape(finding.measured), limit)
+        limit = f"[dim]({escape(finding.limit)})[/]" if finding.limit else ""
+        table.add_row(_sign(finding), finding.subject, finding.check, escape(finding.measured), limit)
     out.print(table)
-    bad = [finding for finding in findings if not finding.ok]
-    for finding in bad:
-        out.print(f"✗ {finding.subject} · {finding.check}: {finding.cure}", markup=False, soft_wrap=True)
-    summary = f"{len(bad)} of {len(findings)} checks refuse" if bad else f"all {len(findings)} checks pass"
+    bad = [finding for finding in findings if finding.refuses]
+    warnings = [finding for finding in findings if finding.warning and not finding.ok]
+    for sign, some in (("!", warnings), ("✗", bad)):
+        for finding in some:
+            line = f"{sign} {finding.subject} · {finding.check}: {finding.cure}"
+            out.print(line, markup=False, soft_wrap=True)
+    summary = (
+        f"{len(bad)} of {len(findings)} checks refuse" if bad else f"no check of {len(findings)} refuses"
+    )
+    if warnings:
+        summary += f", {count(len(warnings), 'warning')}"
     out.print(summary, markup=False)
+
+
+def _sign(finding: Finding) -> str:
+    if finding.ok:
+        return "[green]✓[/]"
+    return "[yellow]![/]" if finding.warning else "[bold red]✗[/]"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from boxlift.errors import PreflightError
+from boxlift.plan import Pass
 from boxlift.preflight.backup import check_backups
 from boxlift.preflight.control import check_control_node
 from boxlift.preflight.finding import Finding, verdict
-from boxlift.preflight.hosts import check_hosts, look
+from boxlift.preflight.hosts import check_hosts
 from boxlift.preflight.inventory import check_inventory, read_inventory
+from boxlift.preflight.letter import check_letter, confirm_letter, send_letter
+from boxlift.preflight.look import look
+from boxlift.preflight.services import check_services
 from boxlift.project import Project
 
-__all__ = ["Finding", "check_project", "verdict"]
+__all__ = ["Finding", "check_project", "confirm_letter", "send_letter", "verdict"]
 
 
 def check_project(project: Project) -> list[Finding]:
@@ -23,5 +28,18 @@ def check_project(project: Project) -> list[Finding]:
     findings += check_inventory(inventory)
     hosts = sorted({*inventory.hosts("production"), *inventory.hosts("preproduction")})
     with project.lock("check"):
-        findings += check_hosts(inventory, look(project, hosts))
+        seen = look(project, hosts, _first_links(project))
+    findings += [*check_hosts(inventory, seen), *check_services(inventory, seen)]
+    findings.append(check_letter(project))
     return findings
+
+
+def _first_links(project: Project) -> dict[str, str]:
+    """Where the first part of each pass's backup is; what is wrong with the files is told elsewhere."""
+    found = {}
+    for pass_ in Pass:
+        try:
+            found[str(pass_)] = project.backup(pass_).sources[0]
+        except PreflightError:
+            continue
+    return found
