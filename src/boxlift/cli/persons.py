@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from boxlift import forecast as forecasting
 from boxlift.cli.app import PassOption, app, current_pass, current_project
 from boxlift.cli.completion import persons_steps, steps
 from boxlift.cli.output import console
@@ -62,6 +63,8 @@ def confirm(
             text = speak(plan, journal, chosen, step, word=word, by=by, note=note, runner_alive=alive)
         if pass_ is not None:
             journal.choose(pass_)
+        if step == BACKUP_STEP and word is Word.CONFIRM:
+            forecasting.freeze(project, journal, chosen, anew=True)
     out = console()
     out.print(f"✓ {text}", markup=False, soft_wrap=True)
     source, _ = paths(project.root, chosen)

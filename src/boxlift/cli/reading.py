@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from boxlift import forecast as forecasting
 from boxlift.cli.app import JsonOption, PassOption, app, current_pass, current_project
 from boxlift.cli.output import console, print_json
 from boxlift.figures import count, duration, iso, local
@@ -39,6 +40,8 @@ def plan(context: typer.Context, pass_: PassOption = None, as_json: JsonOption =
     the_plan = project.plan()
     with project.journal() as journal:
         where = position(the_plan, journal, current_pass(pass_, journal), runner_alive=project.runner_alive())
+        if not as_json:
+            done = forecasting.when_done(project, journal, where.pass_)
     if as_json:
         print_json(_plan_data(where))
         return
@@ -68,6 +71,7 @@ def plan(context: typer.Context, pass_: PassOption = None, as_json: JsonOption =
         )
     out = console()
     out.print(table)
+    out.print(f"done: {done}", markup=False, soft_wrap=True)
     for item in where.doubtful:
         out.print(f"? {item.step.id} may not hold any more: {item.doubt}", markup=False, soft_wrap=True)
 
@@ -115,7 +119,7 @@ def status(context: typer.Context, pass_: PassOption = None, as_json: JsonOption
     the_plan = project.plan()
     with project.journal() as journal:
         where = position(the_plan, journal, current_pass(pass_, journal), runner_alive=project.runner_alive())
-        data = standing(where, journal)
+        data = standing(where, journal, forecast=forecasting.when_done(project, journal, where.pass_))
     if as_json:
         print_json(data.as_dict())
         return

@@ -25,6 +25,7 @@ _HOURS_AHEAD = 14 * 24
 _STARTS_DRAWS = 400
 _BEST = 5
 _SURE = 0.95
+_ALL = 100
 _HOUR = 3600.0
 
 
@@ -200,11 +201,19 @@ def decision(position: Position, move: Move, *, now: float, deadline: float) -> 
     if GO_STEP in move.cut:
         latest_go = deadline - quantiles(move.cut_end - move.cut[GO_STEP]).p95
     chance = float(np.mean(now + move.cut_end <= deadline))
-    text = f"{100 * chance:.0f} of 100 moves that go on now meet it"
+    text = f"{_of_100(chance)} moves that go on now meet it"
     last = latest_start if latest_start is not None else latest_go
     if last is not None and last < now:
         what = "start" if latest_start is not None else "say go"
         text += f"; the latest hour to {what} has passed: choose a later deadline or a shorter way"
     return Decision(
         deadline=deadline, latest_start=latest_start, latest_go=latest_go, chance=chance, text=text
+    )
+
+
+def _of_100(chance: float) -> str:
+    """Draws can be sure of nothing: neither none nor all."""
+    whole = round(100 * chance)
+    return (
+        "more than 99 of 100" if whole == _ALL else "fewer than 1 of 100" if whole < 1 else f"{whole} of 100"
     )

@@ -53,13 +53,16 @@ def _read(frozen: Iterable[Frozen]) -> Iterator[Forecast]:
 
 
 def _cut_over(run: Run, own: Sequence[Forecast]) -> Iterator[Fact]:
-    """The first forecast of the pass for this release against the end of its last step."""
-    told = next((item for item in own if item.cut_over is not None), None)
-    if told is None or told.cut_over is None or told.cut_over.last not in run.ended:
+    """The last forecast before the restore began, from its moment to the end of the last step."""
+    usable = [item for item in own if item.cut_over is not None and item.cut_over.last in run.ended]
+    before = [item for item in usable if run.restoring is None or item.made <= run.restoring + 1.0]
+    if not before or before[-1].cut_over is None:
         return
-    took = run.ended[told.cut_over.last] - told.made
+    told, cut = before[-1], before[-1].cut_over
+    took = run.ended[cut.last] - told.made
+    values = {name: at - told.made for name, at in cut.ends.model_dump().items()}
     if took > 0:
-        yield _fact(run, CUT_OVER, told.made, told.cut_over.seconds, took)
+        yield _fact(run, CUT_OVER, told.made, Quantiles(**values), took)
 
 
 def _fact(run: Run, step: str, frozen: float, told: Quantiles, took: float) -> Fact:

@@ -93,6 +93,7 @@ class Run:
 
     Of each step that was done: `seconds` of its work, `elapsed` since its first try, when it `ended`. `tries`
     and `failures` of machine steps. `reactions`: seconds between a failure and the next try of a step.
+    `restoring`: when its restore was first begun.
     """
 
     pass_: str
@@ -103,6 +104,7 @@ class Run:
     tries: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     reactions: tuple[float, ...] = ()
+    restoring: float | None = None
     restored: Restored | None = None
 
 
@@ -204,6 +206,7 @@ def _run(
             if done and done[0].ended is not None:
                 run.elapsed.update(_sane(step.id, done[0].ended - tries[0].started))
             if step.backup:
+                run = replace(run, restoring=tries[0].started)
                 restored = _restored(journal, tries, done=bool(done))
                 whole = restored.whole if restored else None
                 if done and whole is not None:

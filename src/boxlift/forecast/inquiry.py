@@ -8,9 +8,10 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 
-from boxlift.errors import PreflightError
+from boxlift.errors import PreflightError, UsageError
 from boxlift.figures import duration, local
 from boxlift.forecast.arrivals import ArrivalPattern, read_arrivals
+from boxlift.forecast.decision import GO_STEP
 from boxlift.forecast.forecast import DRAWS, SEED, Question, forecast
 from boxlift.forecast.result import Forecast
 from boxlift.journal import Journal
@@ -44,7 +45,7 @@ def ask(
     chosen = pass_ or Pass(journal.chosen_pass() or Pass.REHEARSAL)
     if pass_ is None and not position(plan, journal, chosen, runner_alive=alive).ahead:
         chosen = Pass.FINAL
-    arrivals = read_arrivals(project.root)
+    arrivals = _arrivals(project, strict=detail)
     size_from = "as you said"
     if size is None:
         size, size_from = _listed_size(project, chosen), "the files of the project's backup list"
@@ -63,37 +64,51 @@ def ask(
 
 
 def outlook(project: Project, journal: Journal, pass_: Pass) -> Forecast:
-    """When a pass will be done, quickly: for `status`, `plan` and `run`."""
+    """When a pass will be done, quickly: without starts, facts and coverage."""
     return ask(project, journal, pass_, draws=_QUICK_DRAWS, detail=False)
 
 
-def when_done(told: Forecast) -> str:
-    """`2026-11-24 18:20:00 (80 of 100 moves: by 2026-11-24 21:40:00; 9 h left)`."""
+def when_done(project: Project, journal: Journal, pass_: Pass) -> str:
+    """When a pass will be done, in the words of `status`, `plan` and `run`."""
+    told = outlook(project, journal, pass_)
     if told.finish is None:
         return f"the {told.pass_name} is complete"
     left = duration(told.finish.p50 - told.made)
-    return f"{local(told.finish.p50)}; 80 of 100 moves by {local(told.finish.p80)} ({left} left)"
+    text = f"{local(told.finish.p50)}; 80 of 100 moves by {local(told.finish.p80)} ({left} left)"
+    return "; ".join([text, *_latest_go(told)])
 
 
-def latest_go(told: Forecast) -> str | None:
-    """What the step go-no-go shows: its latest hour; None without a deadline, or once it is said."""
+def advice(project: Project, journal: Journal, pass_: Pass, step: str) -> list[str]:
+    """What the forecast has to say to the person whose step is next: to go-no-go its latest hour."""
+    return _latest_go(outlook(project, journal, pass_)) if step == GO_STEP else []
+
+
+def _latest_go(told: Forecast) -> list[str]:
     if told.decision is None or told.decision.latest_go is None:
-        return None
-    limit = local(told.decision.latest_go)
-    return f"latest hour to say go: {limit}, so that 95 of 100 moves meet {local(told.decision.deadline)}"
+        return []
+    limit, deadline = local(told.decision.latest_go), local(told.decision.deadline)
+    return [f"the latest hour to say go is {limit}: 95 of 100 moves then meet {deadline}"]
 
 
-def freeze(project: Project, journal: Journal, pass_: Pass) -> bool:
-    """Keep the forecast of a pass as it begins, so that it can be compared with the fact; once a release.
+def freeze(project: Project, journal: Journal, pass_: Pass, *, anew: bool = False) -> None:
+    """Keep the forecast of a pass as it begins, to be compared with the fact.
 
-    Gives whether this one was kept.
+    Once for each release, and with `anew` once more: when its backup has come.
     """
     told = ask(project, journal, pass_, detail=False)
     known = {(item.pass_, item.release) for item in journal.forecasts()}
-    if (str(pass_), told.release) in known:
-        return False
-    journal.freeze(str(pass_), told.release, told.made, told.model_dump_json(by_alias=True))
-    return True
+    if anew or (str(pass_), told.release) not in known:
+        journal.freeze(str(pass_), told.release, told.made, told.model_dump_json(by_alias=True))
+
+
+def _arrivals(project: Project, *, strict: bool) -> ArrivalPattern | None:
+    """A file that can't be read must not keep a run from its work."""
+    try:
+        return read_arrivals(project.root)
+    except UsageError:
+        if strict:
+            raise
+        return None
 
 
 def _listed_size(project: Project, pass_: Pass) -> int | None:

@@ -40,11 +40,16 @@ class Standing:
 
 
 def standing(
-    position: Position, journal: Journal, *, moment: Callable[[float | None], str] = local
+    position: Position,
+    journal: Journal,
+    *,
+    moment: Callable[[float | None], str] = local,
+    forecast: str | None = None,
 ) -> Standing:
     """Where we are, what is next, who acts, when we are done, what is safe and the way back.
 
-    `moment` writes a time; the default by the control node's clock.
+    `moment` writes a time; the default by the control node's clock. `forecast` says when we are done; without
+    it the estimates do.
     """
     steps, ahead = position.in_pass, position.ahead
     names = {
@@ -69,7 +74,7 @@ def standing(
         where=_where(position, looked, moment),
         next=_next(first),
         who=_who(ahead),
-        done=_done(position, left, moment),
+        done=forecast or _done(position, left, moment),
         back=_back(position),
     )
 

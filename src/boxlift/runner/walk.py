@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from boxlift import forecast as forecasting
 from boxlift.errors import ExitCode, PersonNextError, PreflightError, RefusedError, UsageError
 from boxlift.figures import count, size
 from boxlift.journal import Journal
 from boxlift.plan import Kind, Pass, Plan, Step
 from boxlift.plan.load import nearest
 from boxlift.plan.standing import command
-from boxlift.plan.state import Position, State, StepState, position
+from boxlift.plan.state import BACKUP_STEP, Position, State, StepState, position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project import Backup, Project
 from boxlift.redact import Redactor
@@ -80,6 +81,9 @@ def run_plan(
         shown.outlook(
             outlook(where, wanted, journal, trial=request.trial, confirmed=request.confirm_as is not None)
         )
+        if not request.trial:
+            forecasting.freeze(project, journal, chosen)
+            shown.line(f"  done: {forecasting.when_done(project, journal, chosen)}")
         for name in wanted:
             where = position(plan, journal, chosen, runner_alive=False)
             item = where.of(name)
@@ -218,6 +222,8 @@ def _person(
         speak(
             plan, journal, where.pass_, name, word=Word.CONFIRM, by=confirm_as, note=None, runner_alive=False
         )
+        if name == BACKUP_STEP:
+            forecasting.freeze(project, journal, where.pass_, anew=True)
         shown.line(f"✓ {name} · confirmed by {confirm_as}")
         return
     _admit(item, set())
@@ -226,6 +232,7 @@ def _person(
         f"the next step is the {item.step.owner}'s: {item.step.id}{refused} · {item.step.title}",
         f"  {item.step.instructions.strip()}",
         *(f"  {line}" for line in unready(project.root, journal, where, item.step)),
+        *(f"  {line}" for line in forecasting.advice(project, journal, where.pass_, item.step.id)),
     ]
     raise PersonNextError("\n".join(lines), cure=command(item))
 
