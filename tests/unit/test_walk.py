@@ -13,6 +13,7 @@ from boxlift.plan import Pass
 from boxlift.plan.state import position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project import Project, create
+from boxlift.risks.word import admit
 from boxlift.runner import Command, Request, run_command, run_plan, run_verification
 from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display
@@ -32,6 +33,15 @@ def project(tmp_path: Path) -> Project:
     return made
 
 
+def list_test_data(project: Project, release: str, *ids: int, closed: bool) -> None:
+    """Lay the list that the playbook writes in check mode."""
+    path = project.root / "evidence" / release / "test-data.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = {"table": "b_crm_lead", "kind": "lead", "ids": ids, "titles": [], "kept": 0}
+    head = {"schema": 1, "release": release, "collected": "now", "closed": closed}
+    path.write_text(json.dumps(head | {"tables": [made], "other": [], "missing": []}))
+
+
 @pytest.fixture
 def works(monkeypatch: pytest.MonkeyPatch) -> Works:
     """Every work is recorded and succeeds, but for steps named in `fail`."""
@@ -39,6 +49,8 @@ def works(monkeypatch: pytest.MonkeyPatch) -> Works:
 
     def carry_out(self: Attempts, work: Work) -> ExitCode:
         done.append(work)
+        if work.trial and "delete_test_data.yml" in work.playbooks:
+            list_test_data(self._project, work.release, closed="portal_test_data_close" in work.variables)
         attempt = self._journal.begin(
             run=1, pass_=work.pass_, phase=work.phase, step=work.step, kind=work.kind,
             release=work.release, trial=work.trial, log="",
@@ -79,10 +91,11 @@ def test_with_a_stand_in_for_persons_the_whole_rehearsal_runs(project: Project, 
     assert go(project, Request(confirm_as=ANNA)) is ExitCode.DONE
     assert steps(works) == (
         "provision-production check-environment install-portal deploy-certificate check-portal build-staging"
-        " restore-backup activate-release repair-portal refresh-staging"
+        " restore-backup activate-release repair-portal delete-test-data delete-test-data refresh-staging"
     )
+    assert [work.trial for work in works if work.step == "delete-test-data"] == [True, False]
     assert go(project) is ExitCode.DONE
-    assert len(works) == 10
+    assert len(works) == 12
 
 
 def test_the_final_pass_begins_at_the_backup_and_asks_before_what_is_destructive(
@@ -93,12 +106,14 @@ def test_the_final_pass_begins_at_the_backup_and_asks_before_what_is_destructive
     with pytest.raises(RefusedError, match="open-portal is destructive and was not agreed to") as caught:
         go(project, Request(confirm_as=ANNA), Pass.FINAL)
     assert caught.value.cure == f"boxlift -C {project.root} run open-portal --yes"
-    assert steps(works) == "restore-backup activate-release repair-portal backup-production"
+    assert steps(works) == (
+        "restore-backup activate-release repair-portal transfer-delta delete-test-data delete-test-data"
+        " backup-production"
+    )
     assert {work.release for work in works} == {"final-1"}
     with pytest.raises(RefusedError, match=r"start-box-sales.*lead sources of final-1 were never collected"):
         go(project, Request(confirm_as=ANNA), agree=True)
     evidence = project.root / "evidence" / "final-1" / "leads.json"
-    evidence.parent.mkdir(parents=True)
     found = [{"id": "webhook-1", "kind": "webhook", "title": "shop", "active": True}]
     head = {"schema": 1, "release": "final-1", "collected": "now", "domain": "portal.acme.example"}
     evidence.write_text(json.dumps(head | {"sources": found}))
@@ -107,6 +122,50 @@ def test_the_final_pass_begins_at_the_backup_and_asks_before_what_is_destructive
         "open-portal send-password-letters watch-portal refresh-staging backup-production-again"
         " remove-leftovers"
     )
+
+
+def test_test_data_is_shown_before_anybody_agrees(
+    project: Project, works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go(project, Request(until="check-business", confirm_as=ANNA))
+    works.clear()
+    told: list[str] = []
+    recorded = Attempts.carry_out
+
+    def carry_out(self: Attempts, work: Work) -> ExitCode:
+        code = recorded(self, work)
+        list_test_data(project, work.release, 501, 502, closed=False)
+        return code
+
+    monkeypatch.setattr(Attempts, "carry_out", carry_out)
+    monkeypatch.setattr(Display, "line", lambda _, text: told.append(text))
+    with pytest.raises(RefusedError, match="delete-test-data is destructive and was not agreed to"):
+        go(project)
+    assert [work.trial for work in works] == [True]
+    assert "  made by tests since the restore: 2 rows" in told
+    assert "    lead: 2" in told
+    assert go(project, named("delete-test-data"), agree=True) is ExitCode.DONE
+    assert [work.trial for work in works] == [True, True, False]
+
+
+def test_what_is_carried_over_waits_for_a_closed_list(project: Project, works: Works) -> None:
+    go(project, Request(until="stop-cloud-sales", confirm_as=ANNA), Pass.FINAL)
+    works.clear()
+    with project.journal() as journal:
+        where = position(project.plan(), journal, Pass.FINAL, runner_alive=False)
+        step = project.plan().step("transfer-delta")
+        with pytest.raises(RefusedError, match="not told apart") as caught:
+            admit(project.root, journal, where, step)
+        assert caught.value.cure == "boxlift run transfer-delta"
+    with pytest.raises(PersonNextError, match="transfer-delta"):
+        go(project)
+    assert [(work.trial, dict(work.variables)["portal_test_data_close"]) for work in works] == [(True, True)]
+    # the list is closed once and for all
+    with pytest.raises(PersonNextError, match="transfer-delta"):
+        go(project)
+    assert len(works) == 1
+    with project.journal() as journal:
+        admit(project.root, journal, where, step)
 
 
 def test_what_each_playbook_is_told(project: Project, works: Works) -> None:

@@ -59,7 +59,8 @@ class Step(_Strict):
     `target` is the environment that playbooks and suites look at. `release` is `box` for steps that work on
     the freshly installed portal and `restored` for those that work on what the backup held. `backup`: the
     playbook is told where the pass's backup is. `needs_leads`: a person may confirm it only when every source
-    of leads is confirmed.
+    of leads is confirmed. `preview` is run in check mode before the step is agreed to, or before a person is
+    called to it, and what it lists is shown.
     """
 
     id: Identifier
@@ -77,6 +78,7 @@ class Step(_Strict):
     changes: str = ""
     destructive: bool = False
     needs_leads: bool = False
+    preview: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.yml$")] | None = None
     estimate: Duration | None = None
     instructions: str = ""
 
@@ -90,6 +92,8 @@ class Step(_Strict):
             raise ValueError("a step of kind suite names at least one of `suites`")
         if self.kind is Kind.CONFIRM and self.suites:
             raise ValueError("a person's step runs no `suites`; make it a step of its own")
+        if self.preview is not None and not (self.destructive or self.kind is Kind.CONFIRM):
+            raise ValueError("`preview` is for a destructive or a person's step")
         if self.needs_leads and self.kind is not Kind.CONFIRM:
             raise ValueError("`needs_leads` is for a person's step")
         if self.kind is Kind.CONFIRM and not self.instructions:

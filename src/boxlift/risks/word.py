@@ -12,13 +12,14 @@ from pathlib import Path
 from boxlift.errors import RefusedError, UsageError
 from boxlift.journal import Journal
 from boxlift.plan.load import nearest
-from boxlift.plan.model import Step
+from boxlift.plan.model import Kind, Step
 from boxlift.plan.state import Position
 from boxlift.plan.verdict import Word
 from boxlift.risks import lead, view
 from boxlift.risks.lead import LeadState, LeadView, lead_view
 from boxlift.risks.model import Detector, RiskState
 from boxlift.risks.register import load_register
+from boxlift.testdata import made_by_tests
 
 _NAMED = 20
 """Sources that a refusal names."""
@@ -99,6 +100,10 @@ def confirm_leads(root: Path, journal: Journal, where: Position, *, by: str) -> 
 
 def unready(root: Path, journal: Journal, where: Position, step: Step) -> list[str]:
     """What keeps a person from confirming a step, one thing a line; nothing where all is ready."""
+    if step.preview is not None and step.kind is Kind.CONFIRM:
+        listed = made_by_tests(root, where.release)
+        if listed is None or not listed.closed:
+            return [f"what tests made is not told apart from what is carried over: boxlift run {step.id}"]
     if not step.needs_leads:
         return []
     sources = lead_view(root, journal, where.pass_, where.release)
@@ -120,7 +125,9 @@ def admit(root: Path, journal: Journal, where: Position, step: Step) -> None:
         first, *rest = missing
         raise RefusedError(
             "\n".join([f"`{step.id}` cannot be confirmed: {first}", *(f"  {line}" for line in rest)]),
-            cure="boxlift risks --leads, then each: boxlift confirm lead:NAME --by NAME",
+            cure="boxlift risks --leads, then each: boxlift confirm lead:NAME --by NAME"
+            if step.needs_leads
+            else f"boxlift run {step.id}",
         )
 
 

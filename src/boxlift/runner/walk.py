@@ -6,7 +6,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from boxlift.runner.outlook import outlook
 from boxlift.runner.playbook import remove_work_folders
 from boxlift.runner.secrets import inventory_secrets
 from boxlift.runner.work import Work
+from boxlift.testdata import made_by_tests
 
 PREFLIGHT_SUITE = "environment"
 """In the plan its failure says that work must not start: exit code 3."""
@@ -89,6 +90,9 @@ def run_plan(
             item = where.of(name)
             if item.step.kind is Kind.CONFIRM:
                 if item.state is not State.DONE and not request.trial:
+                    code = _close_list(project, attempts, where, item, shown)
+                    if code is not ExitCode.DONE:
+                        return code
                     _person(project, journal, where, item, confirm_as=request.confirm_as, shown=shown)
                 continue
             if request.trial and item.step.kind is Kind.SUITE:
@@ -96,7 +100,12 @@ def run_plan(
                 continue
             trialled = set(wanted) if request.trial else set()
             _admit(item, trialled)
-            if item.step.destructive and not request.trial and not ask(_question(where, item)):
+            if item.step.preview is not None and not request.trial:
+                code = _preview(project, attempts, where, item, shown)
+                if code is not ExitCode.DONE:
+                    return code
+            empty = item.step.preview is not None and _is_empty(project, where)
+            if item.step.destructive and not (request.trial or empty) and not ask(_question(where, item)):
                 raise RefusedError(
                     f"{name} is destructive and was not agreed to. It changes: {item.step.changes}",
                     cure=f"{resume_command(project, name)} --yes",
@@ -109,6 +118,36 @@ def run_plan(
                 return code
             _tell_doubts(where, position(plan, journal, chosen, runner_alive=False), shown)
     return ExitCode.DONE
+
+
+def _close_list(
+    project: Project, attempts: Attempts, where: Position, item: StepState, shown: Display
+) -> ExitCode:
+    """Before a person's step that adds rows: list once and for all what tests have made until then."""
+    known = made_by_tests(project.root, where.release)
+    if item.step.preview is None or item.missing or (known is not None and known.closed):
+        return ExitCode.DONE
+    return _preview(project, attempts, where, item, shown)
+
+
+def _preview(
+    project: Project, attempts: Attempts, where: Position, item: StepState, shown: Display
+) -> ExitCode:
+    """Run a step's preview in check mode and show what it lists."""
+    work = _work(project, where, item, None, trial=True)
+    resume = resume_command(project, item.step.id)
+    code = attempts.carry_out(replace(work, playbooks=(item.step.preview or "",), resume=resume))
+    listed = made_by_tests(project.root, where.release)
+    if code is ExitCode.DONE and listed is not None:
+        for line in listed.lines():
+            shown.line(f"  {line}")
+    return code
+
+
+def _is_empty(project: Project, where: Position) -> bool:
+    """Whether a preview found nothing, so that nobody need agree."""
+    listed = made_by_tests(project.root, where.release)
+    return listed is not None and listed.rows == 0
 
 
 def _question(where: Position, item: StepState) -> str:
