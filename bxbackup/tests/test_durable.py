@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import json
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ from backup_samples import M1, Outcome, Run, tree
 from fake_database import FakeDatabase
 from faulty_server import FaultyServer
 
-from bxbackup import durable, unpack
+from bxbackup import durable, unpack, unpacking
 from bxbackup.durable import write_atomic
 from bxbackup.errors import RefusedError
 
@@ -62,9 +65,40 @@ def test_a_checkpoint_follows_what_it_speaks_of(calls: list[str], run: Run, tmp_
         *("rename unpack.json.new unpack.json", "fsync .out.bxbackup"),
     ]
     seen = [call for call in calls if "bxbackup.json" not in call]
-    start = seen.index("fsync files.jsonl")
+    made = seen[seen.index("fsync files.jsonl") :]
+    assert len(made) % len(checkpoint) == 0
+    assert made == checkpoint * (len(made) // len(checkpoint))
+    note = json.loads((tmp_path / ".out.bxbackup" / "unpack.json").read_text())
+    assert note["next"] == len(list((tmp_path / "in").iterdir()))
+
+
+def test_every_volume_gets_its_checkpoint_where_the_disk_keeps_up(
+    calls: list[str], monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path
+) -> None:
+    archive = write(tmp_path / "in", small_site(entry("big", bytes(20_000))))
     parts = len(list((tmp_path / "in").iterdir()))
-    assert seen[start:] == checkpoint * parts
+    monkeypatch.setattr(unpacking, "_MOST_BEHIND", 0)
+    assert run("unpack", archive, "--to", tmp_path / "out").code == 0
+    assert calls.count("rename unpack.json.new unpack.json") == parts
+
+
+def test_a_slow_disk_leaves_only_a_few_volumes_without_a_checkpoint(
+    monkeypatch: pytest.MonkeyPatch, run: Run, tmp_path: Path
+) -> None:
+    kept: list[int] = []
+    original = durable.write_json
+
+    def slow(path: Path, value: dict[str, Any]) -> None:
+        time.sleep(0.02)
+        kept.append(value["next"])
+        original(path, value)
+
+    monkeypatch.setattr(unpacking, "write_json", slow)
+    archive = write(tmp_path / "in", small_site(entry("big", bytes(200_000))))
+    parts = len(list((tmp_path / "in").iterdir()))
+    assert run("unpack", archive, "--to", tmp_path / "out").code == 0
+    assert kept[-1] == parts
+    assert all(after - before <= 4 for before, after in itertools.pairwise(kept))
 
 
 def test_a_part_is_believed_after_its_bytes_its_name_and_its_note(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import errno
 import json
 import os
 import re
@@ -16,9 +16,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from bxbackup.durable import room_for, sync_filesystem
+from bxbackup.durable import disk_full, room_for, sync_filesystem
 from bxbackup.errors import RefusedError
 from bxbackup.ownership import Ownership
+from bxbackup.pathset import PathSet
 from bxbackup.report import amount
 from bxbackup.reuse import Earlier, discard_link, own_copy, replace, same_bytes, same_rights
 from bxbackup.tarstream import Entry, Problem
@@ -45,7 +46,10 @@ _SIDE_NAMES = {
     b"bitrix/php_interface/dbconn.php": b"bitrix/php_interface/dbconn.restore.php",
 }
 _SECRET = frozenset({b"bitrix/.settings.restore.php", b"bitrix/php_interface/dbconn.restore.php"})
-_FOLDERS_KEPT_OPEN = 64
+_FOLDERS_KEPT_OPEN = 256
+_LONGEST_COMPONENT, _LONGEST_PATH = 255, 4095
+_LARGE = 16 << 20
+_PROBE = ".bxbackup-Case"
 _OPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -57,15 +61,51 @@ class Placement:
     path: bytes
 
 
+def folded(path: bytes) -> bytes:
+    """A path as a file system sees it that tells neither case nor forms of one character apart."""
+    if path.isascii():
+        return path.lower()
+    text = unicodedata.normalize("NFKC", path.decode("utf-8", "surrogateescape")).casefold()
+    return unicodedata.normalize("NFKC", text).encode("utf-8", "surrogateescape")
+
+
 def placement(path: bytes) -> Placement:
-    """Room and path of an archived path: dumps and side names as the vendor's reader has them (6, step 2)."""
-    if path == b"restore.php":
-        return Placement("ignored", path)
+    """Room and path of an archived path: dumps and side names as the vendor's reader has them (6, step 2).
+
+    A special file keeps its side name in whatever case it is written: where case does not count, another
+    spelling would otherwise take the place of the file itself.
+    """
     if _DUMP.match(path):
         return Placement("dump", path)
     if path in _UPLOAD_LISTS:
         return Placement("list", path)
-    return Placement("site", _SIDE_NAMES.get(path, path))
+    plain = folded(path)
+    if plain == b"restore.php":
+        return Placement("ignored", path)
+    if plain in _SIDE_NAMES:
+        side = _SIDE_NAMES[plain] if plain == path else _side_name(path)
+        return Placement("site", side)
+    return Placement("site", path)
+
+
+def _side_name(path: bytes) -> bytes:
+    stem, dot, ending = path.rpartition(b".")
+    if folded(ending) == b"php":
+        return stem + b".restore" + dot + ending
+    return path + b".restore"
+
+
+def is_secret(path: bytes) -> bool:
+    """Whether a placed path of the site holds credentials."""
+    return path in _SECRET or folded(path) in _SECRET
+
+
+def shown_name(name: bytes) -> str:
+    """A name as it may be printed: control characters, which a terminal would obey, are written out."""
+    text = name.decode("utf-8", "replace")
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def safe_path(name: bytes) -> tuple[bytes, ...]:
@@ -73,17 +113,24 @@ def safe_path(name: bytes) -> tuple[bytes, ...]:
 
     :raises RefusedError: the path is absolute, climbs, or would do so on a file system that folds Unicode.
     """
-    components = tuple(part for part in name.split(b"/") if part not in (b"", b"."))
-    shown = name.decode("utf-8", "replace")
+    components = tuple(name.split(b"/"))
+    if b"" in components or b"." in components:
+        components = tuple(part for part in components if part not in (b"", b"."))
     if name.startswith(b"/"):
-        raise RefusedError(f"the archive holds an absolute path: {shown!r}", advice=_HOSTILE)
-    if b"\0" in name or not all(components):
-        raise RefusedError(f"the archive holds an impossible name: {shown!r}", advice=_HOSTILE)
-    for component in components:
-        folded = unicodedata.normalize("NFKC", component.decode("utf-8", "surrogateescape"))
-        if component == b".." or folded in {".", ".."}:
-            raise RefusedError(f"the archive holds a path that leaves its folder: {shown!r}", advice=_HOSTILE)
+        raise RefusedError(f"the archive holds an absolute path: {shown_name(name)}", advice=_HOSTILE)
+    if b"\0" in name:
+        raise RefusedError(f"the archive holds an impossible name: {shown_name(name)}", advice=_HOSTILE)
+    alike = components if name.isascii() else tuple(_normal(component) for component in components)
+    if b".." in alike or b"." in alike or any(b"/" in component for component in alike):
+        raise RefusedError(
+            f"the archive holds a path that leaves its folder: {shown_name(name)}", advice=_HOSTILE
+        )
     return components
+
+
+def _normal(component: bytes) -> bytes:
+    text = component.decode("utf-8", "surrogateescape")
+    return unicodedata.normalize("NFKC", text).encode("utf-8", "surrogateescape")
 
 
 _HOSTILE = "the product's own writer never makes this; find out who made the archive"
@@ -97,8 +144,7 @@ def check_kind(entry: Entry, name: bytes) -> None:
     """
     if entry.kind in ("link", "special"):
         what = "link" if entry.kind == "link" else "device or special file"
-        shown = name.decode("utf-8", "replace")
-        raise RefusedError(f"the archive holds a {what}: {shown!r}", advice=_HOSTILE)
+        raise RefusedError(f"the archive holds a {what}: {shown_name(name)}", advice=_HOSTILE)
 
 
 @dataclass
@@ -142,7 +188,19 @@ class Folders:
         if found is not None:
             self._open.move_to_end(components)
             return found
-        parent = self.descriptor(components[:-1])
+        depth = len(components) - 1
+        while depth > 0 and components[:depth] not in self._open:
+            depth -= 1
+        opened = self.root
+        if depth:
+            opened = self._open[components[:depth]]
+            self._open.move_to_end(components[:depth])
+        for end in range(depth + 1, len(components) + 1):
+            opened = self._enter(opened, components[:end])
+        return opened
+
+    def _enter(self, parent: int, components: tuple[bytes, ...]) -> int:
+        """Open a folder in its parent, which is open."""
         flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             try:
@@ -150,8 +208,8 @@ class Folders:
             except FileNotFoundError:
                 self.ownership.create_folder(components[-1], parent)
                 opened = os.open(components[-1], flags, dir_fd=parent)
-        except (NotADirectoryError, OSError) as error:
-            if isinstance(error, NotADirectoryError) or error.errno == _ELOOP:
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise RefusedError(
                     f"something that is no folder stands at {_shown(components)}",
                     advice=_TAKEN,
@@ -171,11 +229,8 @@ class Folders:
         self._open.clear()
 
 
-_ELOOP = 40
-
-
 def _shown(components: tuple[bytes, ...]) -> str:
-    return b"/".join(components).decode("utf-8", "replace")
+    return shown_name(b"/".join(components))
 
 
 @dataclass
@@ -226,7 +281,8 @@ class Unpacker:
         self._dump_seen = False
         self.dump_passed = False
         self._names = Names()
-        self._seen: set[int] = set()
+        self._seen = PathSet()
+        self._folds = False
         self._file: _OpenFile | None = None
         self._entry: Entry | None = None
         self._folders: dict[Room, Folders] = {}
@@ -235,6 +291,7 @@ class Unpacker:
             self._folders[room] = Folders(os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC), asked)
             asked.take_folder(self._folders[room].root)
         discard_link(self._folders["site"].root)
+        self._folds = _folds_case(self._folders["site"].root)
         self._listing = listing.open("ab")
 
     def remarks(self) -> list[str]:
@@ -257,6 +314,10 @@ class Unpacker:
         name = self._names.utf8(entry.name)
         components = safe_path(name)
         check_kind(entry, name)
+        if len(name) > _LONGEST_PATH or max(map(len, components), default=0) > _LONGEST_COMPONENT:
+            text = f"its name is too long for this file system ({len(name)} bytes); it is left out"
+            self.problem(Problem("unsupported", entry.offset, entry.size, entry.name, text))
+            return
         placed = placement(b"/".join(components))
         self.apart.update(place for place in _APART if placed.path.startswith(place + b"/"))
         if placed.room == "list" and "list" not in self._folders:
@@ -270,7 +331,15 @@ class Unpacker:
             if entry.kind == "directory":
                 self._folder(components)
             elif placed.room != "ignored":
+                if entry.size > _LARGE:
+                    self._check_room(entry)
                 self._open(placed)
+
+    def _check_room(self, entry: Entry) -> None:
+        """A large file says its size before its bytes come: a full disk is told before it is full."""
+        figures = os.fstatvfs(self._folders["site"].root)
+        if entry.size > figures.f_bavail * figures.f_frsize:
+            raise disk_full(self._rooms["site"], entry.size)
 
     def dump_ends(self) -> None:
         """No more files of the dump will come, if any have."""
@@ -340,25 +409,30 @@ class Unpacker:
                 "kind": problem.kind,
                 "offset": problem.offset,
                 "length": problem.length,
-                "path": self._names.utf8(problem.name).decode("utf-8", "replace"),
+                "path": shown_name(self._names.utf8(problem.name)),
                 "text": problem.text,
             }
         )
 
     def wrote(self, path: bytes) -> bool:
         """Whether a path of the site came with the archive."""
-        return _key("site", path) in self._seen
+        return ("site", path) in self._seen
 
     # state
 
-    def sync(self) -> None:
-        """Make all that was written durable."""
+    def sync(self) -> Callable[[], None]:
+        """What makes all that was written until now durable; may be called in another thread."""
         with room_for(self._rooms["site"]):
             self._listing.flush()
-            os.fsync(self._listing.fileno())
-            devices = {os.fstat(folders.root).st_dev: folders.root for folders in self._folders.values()}
-            for descriptor in devices.values():
-                sync_filesystem(descriptor)
+        devices = {os.fstat(folders.root).st_dev: folders.root for folders in self._folders.values()}
+
+        def make_durable() -> None:
+            with room_for(self._rooms["site"]):
+                os.fsync(self._listing.fileno())
+                for descriptor in devices.values():
+                    sync_filesystem(descriptor)
+
+        return make_durable
 
     def as_json(self) -> dict[str, Any]:
         """What is needed to go on from here, as JSON types."""
@@ -399,7 +473,7 @@ class Unpacker:
         with Path(self._listing.name).open("rb") as listing:
             for line in listing:
                 noted = json.loads(line)
-                self._seen.add(_key(noted["room"], os.fsencode(noted["path"])))
+                self._remember(noted["room"], os.fsencode(noted["path"]))
         self._entry = entry
         if found["open"] is not None:
             self._reopen(found["open"])
@@ -435,10 +509,8 @@ class Unpacker:
     def _folder(self, components: tuple[bytes, ...]) -> None:
         if not components:
             return
-        key = _key("folder", b"/".join(components))
         self._folders["site"].descriptor(components)
-        if key not in self._seen:
-            self._seen.add(key)
+        if self._remember("folder", b"/".join(components)):
             self.counts.folders += 1
             self._note({"path": _text(components), "room": "folder", "size": 0})
 
@@ -454,7 +526,7 @@ class Unpacker:
             components[-1],
             folder,
             _OPEN | os.O_EXCL,
-            secret=placed.room != "site" or placed.path in _SECRET,
+            secret=placed.room != "site" or is_secret(placed.path),
         )
         try:
             descriptor = create()
@@ -462,12 +534,24 @@ class Unpacker:
             # Never written through: the name may be a hard link to a file of another release.
             self._remove(components, folder)
             descriptor = create()
-        key = _key(room, b"/".join(components))
-        if key in self._seen:
+        if not self._remember(room, b"/".join(components)):
             self.counts.duplicates += 1
             self.counts.files -= 1
-        self._seen.add(key)
         self._file = _OpenFile(descriptor, components, room)
+
+    def _remember(self, room: str, path: bytes) -> bool:
+        """Enter what was written. Returns whether it was new.
+
+        :raises RefusedError: the file system takes two names of the archive for one.
+        """
+        new = self._seen.add((room, path))
+        if new and self._folds and not self._seen.add((f"{room} folded", folded(path))):
+            raise RefusedError(
+                f"two names of the archive are one on this file system: {shown_name(path)}",
+                cause="it does not tell upper from lower case, or forms of a character apart",
+                advice="unpack to a file system that does, as ext4 and XFS do by default",
+            )
+        return new
 
     def _remove(self, components: tuple[bytes, ...], folder: int) -> None:
         found = os.stat(components[-1], dir_fd=folder, follow_symlinks=False)
@@ -486,7 +570,20 @@ def _text(components: tuple[bytes, ...]) -> str:
     return os.fsdecode(b"/".join(components))
 
 
-def _key(room: str, path: bytes) -> int:
-    """64 bits that stand for a path: a set of these keeps memory bounded for a million entries."""
-    digest = hashlib.blake2b(path, digest_size=8, person=room.encode()[:16]).digest()
-    return int.from_bytes(digest, "little")
+def _folds_case(folder: int) -> bool:
+    """Whether names that differ in case only are one name there."""
+    _drop_probe(folder)
+    os.close(os.open(_PROBE, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=folder))
+    try:
+        os.stat(_PROBE.lower(), dir_fd=folder)
+    except FileNotFoundError:
+        return False
+    else:
+        return True
+    finally:
+        _drop_probe(folder)
+
+
+def _drop_probe(folder: int) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_PROBE, dir_fd=folder)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bxbackup.ahead import Ahead
 from bxbackup.cipher import SERVICE_BLOCK, Decryption, password_needed, read_service_block, unlock
 from bxbackup.durable import read_json, write_json
 from bxbackup.errors import DamagedError, RefusedError
@@ -20,6 +22,8 @@ CHECKPOINT = "unpack.json"
 LISTING = "files.jsonl"
 _FORMAT = 1
 _SHOWN = 5
+_AHEAD = 4
+_MOST_BEHIND = 3
 
 
 def checkpoint_exists(state: Path) -> bool:
@@ -58,6 +62,9 @@ def plain(blocks: Iterable[bytes], number: int, decryption: Decryption | None) -
 class Unpacking:
     """Unpacks volume after volume and remembers durably how far it came.
 
+    While a volume is made durable, the next ones are unpacked already: a disk that is slower than the rest
+    does not hold it up. A stop loses at most these few.
+
     :param state: folder for the checkpoint and the list of files.
     :param rooms: see `Unpacker`.
     :param identity: what tells this backup from another; a checkpoint of another one is refused.
@@ -78,8 +85,12 @@ class Unpacking:
     finished: bool = False
     _unpacker: Unpacker = field(init=False)
     _parser: TarParser = field(init=False)
+    _settler: ThreadPoolExecutor = field(init=False)
+    _settling: Future[None] | None = None
+    _behind: int = 0
 
     def __post_init__(self) -> None:
+        self._settler = ThreadPoolExecutor(1, "durable")
         found = read_json(self.state / CHECKPOINT)
         if found is not None and found["identity"] != self.identity:
             raise RefusedError(
@@ -130,7 +141,7 @@ class Unpacking:
         return self._unpacker.wrote(path)
 
     def take(self, path: Path, name: str) -> int:
-        """Unpack the next volume from its file, then make it durable. Returns its uncompressed bytes.
+        """Unpack the next volume from its file and begin to make it durable. Returns its uncompressed bytes.
 
         After an error this object is of no more use: a new one goes on after the last volume that was taken.
 
@@ -140,36 +151,57 @@ class Unpacking:
         """
         with path.open("rb") as file:
             reader = VolumeReader(file, name)
-            for block in plain(reader.blocks(), self.next, self.decryption):
-                self._parser.feed(block)
-                if self.progress is not None:
-                    self.progress(reader.compressed)
+            with Ahead(plain(reader.blocks(), self.next, self.decryption), _AHEAD) as blocks:
+                for block in blocks:
+                    self._parser.feed(block)
+                    if self.progress is not None:
+                        self.progress(reader.compressed)
         self.next += 1
-        self._checkpoint()
+        self._behind += 1
+        if self._settling is None or self._settling.done() or self._behind > _MOST_BEHIND:
+            self._checkpoint()
         return reader.uncompressed
 
     def finish(self) -> bool:
-        """All volumes were taken. Returns whether the stream ended between two entries."""
+        """All volumes were taken and are durable. Returns whether the stream ended between two entries."""
+        if self._behind:
+            self._checkpoint()
+        self._settled()
         self.finished = self._parser.close()
         self._unpacker.dump_ends()
         return self.finished
 
     def close(self) -> None:
-        """Give back all descriptors."""
+        """Give back all descriptors, when what is being made durable is."""
+        self._settler.shutdown()
         self._unpacker.close()
 
     def _checkpoint(self) -> None:
-        self._unpacker.sync()
-        write_json(
-            self.state / CHECKPOINT,
-            {
-                "format": _FORMAT,
-                "identity": self.identity,
-                "next": self.next,
-                "position": self._parser.at.as_json(),
-                "unpacker": self._unpacker.as_json(),
-            },
-        )
+        self._settled()
+        self._behind = 0
+        self._settling = self._settler.submit(self._settle, self._unpacker.sync(), self._snapshot())
+
+    def _settled(self) -> None:
+        """Wait until what is being made durable is.
+
+        :raises AbsentError: the disk is full.
+        """
+        if self._settling is not None:
+            settling, self._settling = self._settling, None
+            settling.result()
+
+    def _settle(self, sync: Callable[[], None], snapshot: dict[str, Any]) -> None:
+        sync()
+        write_json(self.state / CHECKPOINT, snapshot)
+
+    def _snapshot(self) -> dict[str, Any]:
+        return {
+            "format": _FORMAT,
+            "identity": self.identity,
+            "next": self.next,
+            "position": self._parser.at.as_json(),
+            "unpacker": self._unpacker.as_json(),
+        }
 
 
 def suspect_files(problems: list[dict[str, Any]]) -> DamagedError:

@@ -17,16 +17,18 @@ from isal import isal_zlib
 from bxbackup.cipher import SERVICE_BLOCK, Decryption, read_service_block
 from bxbackup.dump import DumpSummary, Surveyor
 from bxbackup.errors import AbsentError, BackupError, DamagedError, RefusedError
+from bxbackup.pathset import PathSet
 from bxbackup.source import Part, part_name, split_name
 from bxbackup.tarstream import Entry, Problem, TarParser
 from bxbackup.transfer import fetch_note
-from bxbackup.unpack import Names, check_kind, placement, safe_path
+from bxbackup.unpack import Names, check_kind, placement, safe_path, shown_name
 from bxbackup.unpacking import open_cipher, plain
 from bxbackup.volume import MARKS_LENGTH, VolumeReader, peek, read_marks
 
 Status = Literal["ok", "damaged", "missing", "duplicate"]
 _AHEAD = 8
 _READERS = 2
+_MOST_UNSAFE = 1000
 
 
 @dataclass
@@ -105,9 +107,10 @@ class _Looking:
         self.names = Names()
         self.dump_files = 0
         self._surveyor: Surveyor | None = None
-        self._seen: set[int] = set()
+        self._seen = PathSet()
         self._in_dump = False
         self._size = 0
+        self._unsafe = 0
 
     def begin(self, entry: Entry) -> None:
         """Count the entry; an unsafe one is a problem."""
@@ -118,16 +121,16 @@ class _Looking:
             check_kind(entry, name)
         except RefusedError as error:
             self.verdict.unsafe = True
-            self.verdict.problems.append(error.what)
+            self._unsafe += 1
+            if self._unsafe <= _MOST_UNSAFE:
+                self.verdict.problems.append(error.what)
             return
-        key = hash(path)
-        if key in self._seen:
+        if not self._seen.add(("site", path)):
             self.verdict.duplicates += entry.kind == "file"
         elif entry.kind == "directory":
             self.verdict.folders += 1
         else:
             self.verdict.files += 1
-        self._seen.add(key)
         in_dump = placement(path).room == "dump"
         if in_dump and not path.endswith(b"_after_connect.sql"):
             self._in_dump = True
@@ -367,7 +370,7 @@ def _judge_parts(slots: list[Part], ranges: list[_Range], sink: _Looking, verdic
             for n, where in enumerate(ranges)
             if where.start <= problem.offset + problem.length and problem.offset <= where.end
         ]
-        name = sink.names.utf8(problem.name).decode("utf-8", "replace")
+        name = shown_name(sink.names.utf8(problem.name))
         parts = f"parts {near[0]} to {near[-1]}" if near else "in what is missing"
         verdict.problems.append(
             f"{name + ': ' if name else ''}{problem.text} "
