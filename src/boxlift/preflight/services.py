@@ -81,7 +81,7 @@ def _license_key(meaning: Mapping[str, Any]) -> Finding:
     told = {
         "right": "given, of the right form",
         "wrong": "given, of another form",
-        "none": "none: the box starts as a trial",
+        "none": "none: the backup's stays, and without one the box is a trial",
     }
     return Finding(
         "licence key",
