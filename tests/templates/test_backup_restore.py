@@ -40,3 +40,11 @@ def test_without_such_a_release_nothing_is_reused(
     lab: Renderer, active: dict[str, Any], uploads: dict[str, Any], given: dict[str, Any]
 ) -> None:
     assert "--reuse-from" not in options(lab, active, uploads, **given)
+
+
+def test_what_a_person_accepts_is_passed_on(lab: Renderer) -> None:
+    assert "--allow" not in options(lab, NONE, NONE)
+    accepted = options(
+        lab, NONE, NONE, backup_restore_allow_missing_uploads=True, backup_restore_allow_suspect_files=True
+    )
+    assert accepted == "OPTIONS=--allow-missing-uploads --allow-suspect-files"

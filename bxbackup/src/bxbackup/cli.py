@@ -145,7 +145,8 @@ Compare = Annotated[
     typer.Option(
         "--compare",
         help="How closely to look at the uploads at the end: by size and, where the portal keeps it, by MD5; "
-        "by size alone; or not at all. What differs is reported and is no failure.",
+        "by size alone; or not at all. What differs is reported; after a restore, content "
+        "that differs is suspect.",
     ),
 ]
 DEFAULT_STATE = Path("bxbackup-state")
@@ -305,7 +306,8 @@ def restore(
         bool,
         typer.Option(
             "--allow-suspect-files",
-            help="End well though files changed while the backup was written; report them.",
+            help="End well though files changed while the backup was written, or uploads differ from the MD5 "
+            "that the portal keeps; they are reported.",
         ),
     ] = False,
     owner: Owner = None,

@@ -118,7 +118,7 @@ class Comparison:
     without_row_bytes: int = 0
     bytes: int = 0
     bytes_total: int = 0
-    examples: list[str] = field(default_factory=list)
+    examples: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def damaged(self) -> int:
@@ -137,8 +137,8 @@ class Comparison:
         self.bytes += (row.size or 0) if row.md5 is not None else 0
         name = kind.replace(" ", "_")
         setattr(self, name, getattr(self, name) + 1)
-        if kind != "matching" and len(self.examples) < _NAMED:
-            self.examples.append(f"{kind}: {row.path}")
+        if kind != "matching" and len(named := self.examples.setdefault(kind, [])) < _NAMED:
+            named.append(row.path)
 
     def remarks(self, report: Path) -> list[str]:
         """What a person should know, a line each; nothing where the database knows of no file."""
@@ -147,36 +147,50 @@ class Comparison:
         same = f"{self.matching:,} of {self.rows:,}"
         found = [f"uploads: {same} are as the database says, {self.hashed:,} by MD5"]
         for count, text in (
-            (self.missing, "are missing"),
-            (self.in_bucket, "are only in a bucket of the cloud"),
-            (self.other_size, "have another size"),
-            (self.other_content, "have another content than their MD5 says"),
+            (self.missing, "missing"),
+            (self.in_bucket, "only in a bucket of the cloud"),
+            (self.other_size, "of another size"),
+            (self.other_content, "of another content than their MD5 says"),
         ):
             if count:
-                found.append(f"uploads: {count:,} {text}; all in {report}")
+                found.append(f"uploads {text}: {count:,}; all in {report}")
         if self.without_row:
-            found.append(
-                f"uploads: {self.without_row:,} files, {amount(self.without_row_bytes)}, have no row"
-            )
+            size = amount(self.without_row_bytes)
+            found.append(f"uploads that no row names: {self.without_row:,} files, {size}")
         return found
 
     def verdict(self, report: Path) -> BackupError | None:
         """The error that says what is wrong; damaged wins over absent."""
-        cause = f"{'; '.join(self.examples)}; all in {report}"
         if self.damaged:
             return DamagedError(
-                f"{self.damaged:,} of {self.rows:,} uploads are not what the database says",
-                cause=cause,
+                f"uploads that are not what the database says: {self.damaged:,} of {self.rows:,}",
+                cause=self._named(("other content", "other size"), report),
                 advice="take them from the source or from another backup; a file that the portal itself has "
                 "changed since its row was written looks the same",
             )
         if self.absent:
             return AbsentError(
-                f"{self.absent:,} of {self.rows:,} uploads are not in the folder",
-                cause=cause,
+                f"uploads that are not in the folder: {self.absent:,} of {self.rows:,}",
+                cause=self._named(("missing", "in bucket"), report),
                 advice="fetch them while the cloud portal lives: later nobody has them",
             )
         return None
+
+    def suspect(self, report: Path) -> DamagedError | None:
+        """The error for files whose size is right and whose content is not: damage that the format hides."""
+        if not self.other_content:
+            return None
+        return DamagedError(
+            f"uploads of another content than the database's MD5 says: {self.other_content:,}",
+            cause=self._named(("other content",), report),
+            advice="parts of equal size may have changed places, or bytes where the format has no checksum: "
+            "fetch the backup anew, or take these files from the source; --allow-suspect-files ends without",
+            kept="everything is restored",
+        )
+
+    def _named(self, kinds: tuple[str, ...], report: Path) -> str:
+        shown = [f"{kind}: {path}" for kind in kinds for path in self.examples.get(kind, [])]
+        return f"{'; '.join(shown[:_NAMED])}; all in {report}"
 
 
 @dataclass

@@ -470,7 +470,7 @@ class Restore:
                 raise
 
     def _compare(self) -> None:
-        """Compare the uploads with what the database says of them; what differs is told, and no failure."""
+        """Compare the uploads with what the database says of them; a content that differs is damage."""
         options = self._options
 
         def compared(found: Comparison) -> None:
@@ -487,7 +487,11 @@ class Restore:
             progress=compared,
         )
         compared(found)
-        self._remark(found.remarks(self._state.folder / REPORT))
+        report = self._state.folder / REPORT
+        self._remark(found.remarks(report))
+        suspect = found.suspect(report)
+        if suspect is not None and not options.allow_suspect_files:
+            raise suspect
 
     # events of the transfer
 
