@@ -18,6 +18,7 @@ from boxlift.plan.model import Kind, Pass, Plan, Step
 
 _LEAST_BYTES = 1_000_000
 """A transfer of less says nothing of a line's rate, unless it was all."""
+_LEAST_SECONDS = 0.001
 _LONGEST = 45 * 86400.0
 """Seconds; longer is a clock that was set, not work."""
 
@@ -66,7 +67,7 @@ class Restored:
     def pace(self) -> float | None:
         """Seconds per byte; None where too little came to say."""
         least = min(_LEAST_BYTES, self.total or _LEAST_BYTES)
-        if self.arrived < max(1, least) or self.transfer <= 0:
+        if self.arrived < max(1, least) or self.transfer < _LEAST_SECONDS:
             return None
         return self.transfer / self.arrived
 

@@ -27,6 +27,7 @@ _TABLE_SPREAD = 0.15
 _MOST_PARTS = 10_000
 _LEAST_REST = 1.0
 _LITTLE = 1e-9
+_LEAST_SECONDS = 0.001
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Live:
     @property
     def pace(self) -> float | None:
         """Seconds per byte; None where too little has come to say."""
-        return self.seconds / self.arrived if self.arrived > 0 and self.seconds > 0 else None
+        return self.seconds / self.arrived if self.arrived >= 1 and self.seconds >= _LEAST_SECONDS else None
 
 
 @dataclass(frozen=True)
