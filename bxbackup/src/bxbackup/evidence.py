@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bxbackup.errors import DamagedError
 from bxbackup.volume import VolumeReader
@@ -87,10 +88,23 @@ def piece_sizes(size: int, count: int) -> list[int]:
     return list(dict.fromkeys(fitting))[:_MOST_GUESSES]
 
 
-def check(path: Path, name: str, size: int | None, etag: str | None) -> Finding:
+def fetch_note(path: Path) -> dict[str, Any] | None:
+    """What was noted of a fetched part beside its file: `sha256`, `evidence`, `etag`; None if nothing was."""
+    note = path.with_name(path.name + ".json")
+    try:
+        found = json.loads(note.read_bytes())
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or not found.get("ready") or not found.get("sha256"):
+        return None
+    return found
+
+
+def check(path: Path, name: str, size: int | None, etag: str | None, *, sliced: bool = False) -> Finding:
     """Read a part's file once and judge it.
 
     :param size: bytes that the server announced; None if it did not.
+    :param sliced: it is a slice of one gzip stream, and says nothing alone.
     """
     sha256 = hashlib.sha256()
     plain = hashlib.md5(usedforsecurity=False) if etag and _PLAIN.match(etag) else None
@@ -107,12 +121,12 @@ def check(path: Path, name: str, size: int | None, etag: str | None) -> Finding:
     with path.open("rb") as file:
         reader = VolumeReader(file, name, taken)
         try:
-            for _ in reader.blocks():
+            for _ in reader.blocks() if not sliced else ():
                 pass
         except DamagedError as found:
             error = found
-            while piece := file.read(_MIB):
-                taken(piece)
+        while piece := file.read(_MIB):
+            taken(piece)
     equal: bool | None = None
     if plain is not None:
         equal = plain.hexdigest() == etag

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import threading
 import time
@@ -45,9 +44,10 @@ from bxbackup.remote import (
 )
 from bxbackup.source import Part, Source
 from bxbackup.state import now
-from bxbackup.volume import MARKS_LENGTH, Marks, read_marks
+from bxbackup.volume import MARKS_LENGTH, Marks, are_slices, read_marks
 
 HEAD = 1 << 16
+_LOOK = 2
 # Per connection; a connection waits when twice as much is not yet on the disk.
 SAVE_EVERY = 3 << 19
 _SAVE_SECONDS = 3.0
@@ -136,6 +136,7 @@ class Progress:
     evidence: str = ""
     sha256: str = ""
     seen: list[str] = field(default_factory=list)
+    sliced: bool = False
     changes: int = 0
     fetches: int = 0
     generation: int = 0
@@ -166,6 +167,7 @@ class Progress:
             "evidence": self.evidence,
             "sha256": self.sha256,
             "seen": self.seen,
+            "sliced": self.sliced,
         }
 
     @property
@@ -214,18 +216,6 @@ def discard(folder: Path, name: str) -> None:
     (folder / f"{name}.json").unlink(missing_ok=True)
     (folder / name).unlink(missing_ok=True)
     sync_folder(folder)
-
-
-def fetch_note(path: Path) -> dict[str, Any] | None:
-    """What was noted of a fetched part beside its file: `sha256`, `evidence`, `etag`; None if nothing was."""
-    note = path.with_name(path.name + ".json")
-    try:
-        found = json.loads(note.read_bytes())
-    except (OSError, ValueError):
-        return None
-    if not isinstance(found, dict) or not found.get("ready") or not found.get("sha256"):
-        return None
-    return found
 
 
 class Transfer:
@@ -337,6 +327,7 @@ class Transfer:
             await self._look_all([progress for progress in rest if not progress.ready])
         else:
             await self._discover()
+        await self._tell_slices(head)
         known = [progress.size or 0 for progress in self._parts]
         self._events.planned(len(self._parts), sum(known))
         self._check_room()
@@ -354,6 +345,18 @@ class Transfer:
             self._repaired(first, "its first bytes came altered; asked again")
             self._events.head(first.part, again)
 
+    async def _tell_slices(self, head: bytes) -> None:
+        """Find out whether the parts are slices of one gzip stream: such a part cannot be checked alone."""
+        if self._marks.size is not None or len(self._parts) == 1 or self._parts[1].given_up:
+            return
+        second = self._parts[1]
+        start = b""
+        if not second.ready:
+            start = await self._look_or_absent(second, _LOOK)
+        if second.sliced or are_slices(head, start):
+            for progress in self._parts:
+                progress.sliced = True
+
     @staticmethod
     def _marked_total(head: bytes) -> int | None:
         """How many parts the first one says there are (backup_format 1.7)."""
@@ -368,7 +371,7 @@ class Transfer:
             progress = self._load(self._source.part(len(self._parts)))
             if not progress.ready:
                 try:
-                    await self._look(progress, 1)
+                    await self._look(progress, _LOOK)
                 except (GoneError, DeniedError) as error:
                     await self._judge_end(progress, error)
                     return
@@ -381,7 +384,7 @@ class Transfer:
         """
         if progress.size is None:
             try:
-                await self._look(Progress(self._parts[-1].part), 1)
+                await self._look(Progress(self._parts[-1].part), _LOOK)
             except (GoneError, DeniedError):
                 pass
             else:
@@ -396,7 +399,7 @@ class Transfer:
         async def one(progress: Progress) -> None:
             async with gate:
                 try:
-                    await self._look_or_absent(progress, 1)
+                    await self._look_or_absent(progress, _LOOK)
                 except AbsentError as error:
                     self._give_up(progress, error)
 
@@ -472,6 +475,7 @@ class Transfer:
         progress.size, progress.etag, progress.ranges = found["size"], found["etag"], found["ranges"]
         progress.modified = found.get("modified")
         progress.seen = found["seen"]
+        progress.sliced = found.get("sliced", False)
         final = self._final(progress)
         if found["ready"]:
             if final.is_file() and final.stat().st_size == progress.size:
@@ -785,7 +789,7 @@ class Transfer:
         """An answer does not fit what was begun. If the object is another one, begin this part anew."""
         generation = progress.generation
         before = Object(progress.size, progress.etag, progress.modified, progress.ranges)
-        await self._look_or_absent(progress, 1)
+        await self._look_or_absent(progress, _LOOK)
         if progress.generation != generation:
             return True
         if not progress.is_other(before):
@@ -823,7 +827,12 @@ class Transfer:
             descriptor = self._open(progress)
             await self._save(progress)
             finding = await asyncio.to_thread(
-                check, self._partial(progress), progress.part.name, progress.size, progress.etag
+                check,
+                self._partial(progress),
+                progress.part.name,
+                progress.size,
+                progress.etag,
+                sliced=progress.sliced,
             )
             progress.fetches += 1
             trouble = self._trouble(progress, finding)

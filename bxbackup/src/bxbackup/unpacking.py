@@ -11,12 +11,14 @@ from typing import Any
 from bxbackup.ahead import Ahead
 from bxbackup.cipher import SERVICE_BLOCK, Decryption, password_needed, read_service_block, unlock
 from bxbackup.durable import read_json, write_json
-from bxbackup.errors import DamagedError, RefusedError
+from bxbackup.errors import AbsentError, DamagedError, RefusedError
+from bxbackup.evidence import fetch_note
 from bxbackup.ownership import Ownership
 from bxbackup.reuse import Earlier
+from bxbackup.source import part_name, split_name
 from bxbackup.tarstream import Position, TarParser
 from bxbackup.unpack import Counts, Room, Unpacker
-from bxbackup.volume import VolumeReader
+from bxbackup.volume import MARKS_LENGTH, Slices, VolumeReader, are_slices
 
 CHECKPOINT = "unpack.json"
 LISTING = "files.jsonl"
@@ -58,6 +60,21 @@ def plain(blocks: Iterable[bytes], number: int, decryption: Decryption | None) -
             yield decrypt(dropped)
 
 
+def sliced(first: Path) -> bool:
+    """Whether the first volume and the next are slices of one gzip stream.
+
+    What the transfer has noted counts; without a note the next volume has to lie beside the first.
+    """
+    note = fetch_note(first)
+    if note is not None:
+        return bool(note.get("sliced"))
+    second = first.with_name(part_name(split_name(first.name)[0], 1))
+    if split_name(first.name)[1] or not second.is_file():
+        return False
+    with first.open("rb") as one, second.open("rb") as other:
+        return are_slices(one.read(MARKS_LENGTH), other.read(MARKS_LENGTH))
+
+
 @dataclass
 class Unpacking:
     """Unpacks volume after volume and remembers durably how far it came.
@@ -88,6 +105,8 @@ class Unpacking:
     _settler: ThreadPoolExecutor = field(init=False)
     _settling: Future[None] | None = None
     _behind: int = 0
+    _sliced: bool = False
+    _slices: Slices | None = None
 
     def __post_init__(self) -> None:
         self._settler = ThreadPoolExecutor(1, "durable")
@@ -111,7 +130,7 @@ class Unpacking:
                 self._unpacker = self._new_unpacker()
                 position = Position()
             else:
-                self.next = found["next"]
+                self.next, self._sliced = found["next"], found.get("sliced", False)
         self._parser = TarParser(self._unpacker, position)
 
     def _new_unpacker(self) -> Unpacker:
@@ -149,8 +168,12 @@ class Unpacking:
         :raises RefusedError: an entry is unsafe.
         :raises AbsentError: the disk is full.
         """
+        if self.next == 0:
+            self._sliced = sliced(path)
+        if self._sliced and self._slices is None:
+            self._slices = self._reread(path)
         with path.open("rb") as file:
-            reader = VolumeReader(file, name)
+            reader = VolumeReader(file, name, slices=self._slices)
             with Ahead(plain(reader.blocks(), self.next, self.decryption), _AHEAD) as blocks:
                 for block in blocks:
                     self._parser.feed(block)
@@ -162,12 +185,32 @@ class Unpacking:
             self._checkpoint()
         return reader.uncompressed
 
+    def _reread(self, path: Path) -> Slices:
+        """Bring the decoder of one gzip stream to the part in hand: its state cannot be kept on the disk.
+
+        :raises AbsentError: a part before is no longer there.
+        """
+        slices = Slices()
+        first = split_name(path.name)[0]
+        for number in range(self.next):
+            before = path.with_name(part_name(first, number))
+            if not before.is_file():
+                raise AbsentError(
+                    f"{before.name} is missing",
+                    part=before.name,
+                    cause="the parts are slices of one gzip stream: going on needs those before",
+                )
+            with before.open("rb") as file:
+                for _ in VolumeReader(file, before.name, slices=slices).blocks():
+                    pass
+        return slices
+
     def finish(self) -> bool:
         """All volumes were taken and are durable. Returns whether the stream ended between two entries."""
         if self._behind:
             self._checkpoint()
         self._settled()
-        self.finished = self._parser.close()
+        self.finished = self._parser.close() and (self._slices is None or self._slices.whole)
         self._unpacker.dump_ends()
         return self.finished
 
@@ -199,6 +242,7 @@ class Unpacking:
             "format": _FORMAT,
             "identity": self.identity,
             "next": self.next,
+            "sliced": self._sliced,
             "position": self._parser.at.as_json(),
             "unpacker": self._unpacker.as_json(),
         }

@@ -17,13 +17,13 @@ from isal import isal_zlib
 from bxbackup.cipher import SERVICE_BLOCK, Decryption, read_service_block
 from bxbackup.dump import DumpSummary, Surveyor
 from bxbackup.errors import AbsentError, BackupError, DamagedError, RefusedError
+from bxbackup.evidence import fetch_note
 from bxbackup.pathset import PathSet
 from bxbackup.source import Part, part_name, split_name
 from bxbackup.tarstream import Entry, Problem, TarParser
-from bxbackup.transfer import fetch_note
 from bxbackup.unpack import Names, check_kind, placement, safe_path, shown_name
-from bxbackup.unpacking import open_cipher, plain
-from bxbackup.volume import MARKS_LENGTH, VolumeReader, peek, read_marks
+from bxbackup.unpacking import open_cipher, plain, sliced
+from bxbackup.volume import MARKS_LENGTH, Slices, VolumeReader, peek, read_marks
 
 Status = Literal["ok", "damaged", "missing", "duplicate"]
 _AHEAD = 8
@@ -176,6 +176,7 @@ class _Decoded:
     """A volume being decoded in a thread of its own, at most `_AHEAD` pieces before its reader."""
 
     part: Part
+    slices: Slices | None = None
     reader: VolumeReader | None = None
     error: BackupError | None = None
     checksum: int = 0
@@ -195,11 +196,13 @@ class _Decoded:
     def _decode(self) -> None:
         try:
             if self.part.path is None:
+                if self.slices is not None:
+                    self.slices.broken = True
                 return
             self.note = fetch_note(self.part.path)
             self.sha256 = None if self.note is None else hashlib.sha256()
             with self.part.path.open("rb") as file:
-                self.reader = VolumeReader(file, self.part.name, self._taken)
+                self.reader = VolumeReader(file, self.part.name, self._taken, self.slices)
                 for piece in self.reader.blocks():
                     self.pieces.put(piece)
         except BackupError as error:
@@ -247,12 +250,15 @@ def verify(
         decryption = open_cipher(head, slots[0].name, password)
     sink = _Looking(verdict)
     parser = TarParser(sink)
-    ranges = _read(slots, parser, decryption, verdict, progress)
-    whole = parser.close()
+    slices = Slices() if sliced(first) else None
+    ranges = _read(slots, _Stream(parser, decryption, slices), verdict, progress)
+    whole = parser.close() and (slices is None or slices.whole)
     verdict.dump = sink.dump()
     if last is not None and len(slots) > last + 1:
         verdict.problems.append(f"the first part says {last + 1} parts, {len(slots)} are there")
     _judge_parts(slots, ranges, sink, verdict)
+    if slices is None:
+        _judge_sizes(slots, verdict)
     _judge_whole(verdict, whole, last)
     return verdict
 
@@ -282,16 +288,29 @@ class _Range:
     checksum: int
 
 
+@dataclass(frozen=True)
+class _Stream:
+    """What makes one tar stream of the parts.
+
+    :param slices: if the parts are slices of one gzip stream, which can be read only one after the other.
+    """
+
+    parser: TarParser
+    decryption: Decryption | None
+    slices: Slices | None
+
+
 def _read(
     slots: list[Part],
-    parser: TarParser,
-    decryption: Decryption | None,
+    stream: _Stream,
     verdict: Verdict,
     progress: Callable[[str, int], None] | None,
 ) -> list[_Range]:
     """Feed all parts to the parser in order, decoding the next ones meanwhile; one verdict a part."""
+    parser, decryption, slices = stream.parser, stream.decryption, stream.slices
     waiting = iter(slots)
-    running: list[_Decoded] = [_Decoded(part).start() for part in itertools.islice(waiting, _READERS)]
+    readers = _READERS if slices is None else 1
+    running = [_Decoded(part, slices).start() for part in itertools.islice(waiting, readers)]
     ranges: list[_Range] = []
     full: int | None = None
     done = 0
@@ -320,7 +339,7 @@ def _read(
         verdict.parts.append(_verdict_of(current))
         size = current.part.path.stat().st_size if current.part.path is not None else 0
         ranges.append(_Range(start, start + got, size, current.checksum))
-        running.extend(_Decoded(part).start() for part in itertools.islice(waiting, 1))
+        running.extend(_Decoded(part, slices).start() for part in itertools.islice(waiting, 1))
     return ranges
 
 
@@ -363,7 +382,6 @@ def _judge_parts(slots: list[Part], ranges: list[_Range], sink: _Looking, verdic
     for found in verdict.parts:
         if found.status != "ok":
             verdict.problems.append(f"{found.name} {found.status}: {found.error}")
-    _judge_sizes(slots, verdict, bad)
     for problem in sink.found:
         near = [
             n
@@ -386,9 +404,10 @@ def _judge_parts(slots: list[Part], ranges: list[_Range], sink: _Looking, verdic
                 bad.add(number)
 
 
-def _judge_sizes(slots: list[Part], verdict: Verdict, bad: set[int]) -> None:
+def _judge_sizes(slots: list[Part], verdict: Verdict) -> None:
     """Every part but the last holds the same number of bytes (backup_format 1.5)."""
     full = verdict.parts[0].uncompressed
+    bad = {number for number, found in enumerate(verdict.parts) if found.status != "ok"}
     for number, found in enumerate(verdict.parts):
         if number in bad or 0 in bad or not number:
             continue

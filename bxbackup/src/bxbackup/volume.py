@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from isal import isal_zlib
 
@@ -48,6 +48,32 @@ def read_marks(head: bytes) -> Marks:
 
 
 @dataclass
+class Slices:
+    """One gzip stream that another program has cut into parts by bytes: what goes on from part to part.
+
+    Such a part cannot be read, nor checked, without those before it.
+    """
+
+    decoder: Any = None
+    undecoded: bytes = b""
+    unaligned: bytes = b""
+    begun: bool = False
+    broken: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether the stream may end here."""
+        return self.decoder is None and not (self.undecoded or self.unaligned or self.broken)
+
+
+def are_slices(first: bytes, second: bytes) -> bool:
+    """Whether two parts that follow each other are slices of one gzip stream, from how they begin."""
+    marks = read_marks(first)
+    unmarked = marks.last is None and marks.size is None and first[10:12] != b"\x0a\x00"
+    return first[:2] == GZIP_MAGIC and unmarked and second[:2] != GZIP_MAGIC and len(second) > 0
+
+
+@dataclass
 class VolumeReader:
     """Reads one volume from a file to uncompressed blocks and checks all that the format allows to check.
 
@@ -56,11 +82,13 @@ class VolumeReader:
 
     :param name: the volume's name, for errors.
     :param taken: told about every piece of the file before it is decoded: for hashes.
+    :param slices: what the part before has left, if the parts are slices of one gzip stream.
     """
 
     file: BinaryIO
     name: str
     taken: Callable[[bytes], None] | None = None
+    slices: Slices | None = None
     compressed: int = 0
     uncompressed: int = 0
     members: int = 0
@@ -72,20 +100,26 @@ class VolumeReader:
 
         :raises DamagedError: a checksum, a length or the structure is wrong; carries part and byte offset.
         """
-        rest = b""
+        rest = self.slices.unaligned if self.slices is not None else b""
         for piece in self._pieces():
             data = rest + piece if rest else piece
             whole = len(data) - len(data) % BLOCK
             rest = data[whole:]
             if whole:
                 yield data[:whole] if rest else data
-        if rest:
+        if self.slices is not None:
+            self.slices.unaligned = rest
+        elif rest:
             yield rest
 
     def _pieces(self) -> Iterator[bytes]:
         first = self._read()
         if not first:
             raise self._damage("is empty", 0, cause="a volume has at least 512 bytes")
+        if self.slices is not None:
+            self.gzipped = True
+            yield from self._sliced(first, self.slices)
+            return
         self.marks = read_marks(first)
         self.gzipped = first[:2] == GZIP_MAGIC
         yield from self._inflated(first) if self.gzipped else self._plain(first)
@@ -109,44 +143,10 @@ class VolumeReader:
 
     def _inflated(self, first: bytes) -> Iterator[bytes]:
         pending = first
-        while True:
-            start = self.compressed - len(pending)
-            decoder = isal_zlib.decompressobj(wbits=31)
-            while not decoder.eof:
-                if not pending:
-                    pending = self._read()
-                    if not pending:
-                        raise self._damage(
-                            "is cut short",
-                            self.compressed,
-                            cause=f"gzip member {self.members + 1}, from byte {start:,}, has no end",
-                        )
-                try:
-                    data = decoder.decompress(pending, _STEP)
-                except _DecodeError as error:
-                    # The decoder does not tell how far it came: the place is known to the piece it was given.
-                    raise self._damage(
-                        "is damaged",
-                        self.compressed - len(pending),
-                        cause=f"gzip member {self.members + 1}, from byte {start:,}: {_said(error)}",
-                    ) from error
-                pending = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
-                if data:
-                    self.uncompressed += len(data)
-                    self._within_mark()
-                    yield data
-            self.members += 1
-            pending = pending or self._read()
-            if not pending:
-                break
-            if len(pending) == 1:
-                pending += self._read()
-            if pending[:2] != GZIP_MAGIC:
-                raise self._damage(
-                    "is damaged",
-                    self.compressed - len(pending),
-                    cause=f"what follows gzip member {self.members} is no gzip member",
-                )
+        while pending:
+            pending = yield from self._member(pending, isal_zlib.decompressobj(wbits=31))
+            if pending and pending[:2] != GZIP_MAGIC:
+                raise self._no_member(pending)
         if self.marks.size is not None and self.uncompressed != self.marks.size:
             raise self._damage(
                 "is cut short",
@@ -154,6 +154,67 @@ class VolumeReader:
                 cause=f"its size mark says {self.marks.size:,} bytes, its {self.members} gzip members hold"
                 f" {self.uncompressed:,}",
             )
+
+    def _sliced(self, first: bytes, slices: Slices) -> Iterator[bytes]:
+        if slices.broken:
+            raise self._damage("cannot be read", 0, cause="the gzip stream is broken in a part before it")
+        slices.broken = True
+        pending = slices.undecoded + first
+        decoder, slices.decoder, slices.undecoded = slices.decoder, None, b""
+        while pending:
+            if decoder is None and len(pending) < len(GZIP_MAGIC):
+                slices.undecoded = pending
+                break
+            if decoder is None and pending[:2] != GZIP_MAGIC:
+                raise self._no_member(pending)
+            decoder = decoder or isal_zlib.decompressobj(wbits=31)
+            pending = yield from self._member(pending, decoder)
+            if not decoder.eof:
+                slices.decoder = decoder
+                break
+            decoder = None
+        slices.begun, slices.broken = True, False
+
+    def _member(self, pending: bytes, decoder: Any) -> Generator[bytes, None, bytes]:
+        """The rest of a gzip member. Returns the first bytes behind it: at least two, if there are any."""
+        start = self.compressed - len(pending)
+        while not decoder.eof:
+            if not pending:
+                pending = self._read()
+                if not pending:
+                    if self.slices is not None:
+                        return b""
+                    raise self._damage(
+                        "is cut short",
+                        self.compressed,
+                        cause=f"gzip member {self.members + 1}, from byte {start:,}, has no end",
+                    )
+            try:
+                data = decoder.decompress(pending, _STEP)
+            except _DecodeError as error:
+                # The decoder does not tell how far it came: the place is known to the piece it was given.
+                raise self._damage(
+                    "is damaged",
+                    self.compressed - len(pending),
+                    cause=f"gzip member {self.members + 1}, from byte {max(0, start):,}: {_said(error)}",
+                ) from error
+            pending = decoder.unused_data if decoder.eof else decoder.unconsumed_tail
+            if data:
+                self.uncompressed += len(data)
+                self._within_mark()
+                yield data
+        self.members += 1
+        pending = pending or self._read()
+        if len(pending) == 1:
+            pending += self._read()
+        return pending
+
+    def _no_member(self, pending: bytes) -> DamagedError:
+        return self._damage(
+            "is damaged",
+            self.compressed - len(pending),
+            cause=f"what follows gzip member {self.members} is no gzip member",
+        )
 
     def _within_mark(self) -> None:
         size = self.marks.size
