@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bxbackup.measures import LineSlice, Measures, PartFetch, PartUnpack, TableLoad
 from library.bxbackup_measures import bounded, read
 
 LINE = {"kind": "line", "started": "2026-11-20T18:00:00.5Z", "seconds": 30.0, "bytes": 24000000}
@@ -39,6 +40,21 @@ def test_measures_become_rows(tmp_path: Path) -> None:
     assert read(written(tmp_path / "measures.jsonl", LINE, PART, TABLE)) == [
         ["line", "", 1795197600.5, 30.0, 24000000, None, None],
         ["part", "a.tar.gz.3", 1795197600.0, 4.0, 10, None, 1],
+        ["table", "b_crm_lead", 1795197600.0, 4.5, 900, 12, None],
+    ]
+
+
+def test_what_bxbackup_writes_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "measures.jsonl"
+    measures, started = Measures(path), "2026-11-20T18:00:00+00:00"
+    measures.add(LineSlice(started, 30.0, 24000000))
+    measures.add(PartFetch("a.tar.gz", 10, 12, started, 4.0, 1))
+    measures.add(PartUnpack("a.tar.gz", 20, started, 0.25))
+    measures.add(TableLoad("b_crm_lead", 900, 12, started, 4.5))
+    assert read(path) == [
+        ["line", "", 1795197600.0, 30.0, 24000000, None, None],
+        ["part", "a.tar.gz", 1795197600.0, 4.0, 10, None, 1],
+        ["unpack", "a.tar.gz", 1795197600.0, 0.25, 20, None, None],
         ["table", "b_crm_lead", 1795197600.0, 4.5, 900, 12, None],
     ]
 

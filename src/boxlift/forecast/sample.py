@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 Draws = NDArray[np.float64]
 
-_PRIOR_WEIGHT = 4
-"""Degrees of freedom of a prior variation: it weighs as much as four observed differences."""
+_PRIOR_WEIGHT = 3
+"""Degrees of freedom of a prior variation: it weighs as much as three observed differences."""
 _WIDEST = 6.0
 """Student's t is cut there: one move in thousands must not say that it takes for ever."""
 _MOST_BLOCKS = 400

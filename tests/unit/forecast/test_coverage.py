@@ -46,7 +46,7 @@ def test_500_moves_after_one_rehearsal(empty: Journal) -> None:
     assert 0.7 <= held(empty, 500, rehearsals=1) <= 0.9
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("rehearsals", [1, 2, 4])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_500_moves_after_more_rehearsals(empty: Journal, rehearsals: int, seed: int) -> None:
@@ -68,7 +68,7 @@ def restores_held(moves: int, *, rehearsals: int, spread: float, seed: int) -> f
     return inside / of
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("rehearsals", [1, 3])
 def test_restores_alone_on_an_ordinary_line(rehearsals: int) -> None:
     assert 0.7 <= restores_held(300, rehearsals=rehearsals, spread=0.2, seed=3) <= 0.95
