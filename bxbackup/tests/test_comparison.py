@@ -149,6 +149,9 @@ def test_a_database_without_files_and_a_folder_that_is_none_are_said(
     outcome = run("compare", tmp_path / "site", *words)
     assert outcome.code == 2
     assert "knows of no uploads" in outcome.err
+    for table in ("b_option", "b_file", "b_file_hash"):
+        loading.rows(f"CREATE TABLE {table} (ID int)")
+    assert run("compare", tmp_path / "site", *words).code == 2
     assert run("compare", tmp_path / "none", *words).code == 2
     assert run("compare", tmp_path / "site", "--database", "not_there", *words[2:]).code == 7
 

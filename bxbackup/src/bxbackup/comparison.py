@@ -63,7 +63,12 @@ _BYTES_WITH_MD5 = (
     "SELECT COALESCE(SUM(b_file.FILE_SIZE), 0)"
     " FROM b_file JOIN b_file_hash ON b_file_hash.FILE_ID = b_file.ID"
 )
-_HAS_TABLE = "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
+_COLUMNS = (
+    "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
+)
+_NEEDED = frozenset({"ID", "SUBDIR", "FILE_NAME", "FILE_SIZE", "HANDLER_ID"})
+_NEEDED_HASH = frozenset({"FILE_ID", "FILE_HASH"})
+_NEEDED_OPTION = frozenset({"MODULE_ID", "NAME", "VALUE"})
 _FIELDS = ("kind", "id", "path", "size", "found_size", "md5", "found_md5", "bucket")
 _MADE_ANEW = frozenset({"tmp", "resize_cache"})
 
@@ -209,9 +214,7 @@ class _Work:
 
     def run(self) -> Comparison:
         """Compare all."""
-        if not self._has("b_file"):
-            return self.found
-        hashes = self.depth is Depth.HASHES and self._has("b_file_hash")
+        hashes = self.depth is Depth.HASHES and _columns(self.session, "b_file_hash") >= _NEEDED_HASH
         with room_for(self.state), (self.state / REPORT).open("ab") as report:
             self._go_on(report)
             self.found.rows, self.found.bytes_total = self._sums(hashes=hashes)
@@ -232,9 +235,6 @@ class _Work:
         (self.state / _CHECKPOINT).unlink()
         self.progress(self.found)
         return self.found
-
-    def _has(self, table: str) -> bool:
-        return bool(self._ask(_HAS_TABLE, (table,)))
 
     def _ask(self, sql: str, values: tuple[object, ...] = ()) -> list[SqlRow]:
         """Ask the server; once more in a new session where the first one was lost."""
@@ -360,6 +360,9 @@ def compare_uploads(
     connect = partial(patiently, read_account(defaults_file), PATIENCE, database=database)
     with telling("tell of the uploads"):
         session = connect()
+        if not _columns(session, "b_file") >= _NEEDED:
+            session.close()
+            return Comparison()
         upload = site / _upload_folder(session)
         identity = {"upload": str(upload.resolve()), "database": database, "depth": depth.value}
         work = _Work(upload, connect, session, depth, state, identity, progress)
@@ -369,10 +372,13 @@ def compare_uploads(
             work.session.close()
 
 
+def _columns(session: Session, table: str) -> set[str]:
+    return {str(name) for (name,) in session.rows(_COLUMNS, (table,))}
+
+
 def _upload_folder(session: Session) -> str:
     """The name of the upload folder: the portal's own setting (backup_format 2.15), `upload` without one."""
-    tables = session.rows("SHOW TABLES LIKE 'b_option'")
-    found = tables and session.rows(
+    found = _columns(session, "b_option") >= _NEEDED_OPTION and session.rows(
         "SELECT VALUE FROM b_option WHERE MODULE_ID = 'main' AND NAME = 'upload_dir'"
     )
     name = str(found[0][0] or "").strip("/") if found else ""
