@@ -22,9 +22,12 @@ from bench.figure import Outcome
 from bench.program import BenchError
 from bench.result import Results
 from bench.rows import Row, line, memory, rooms, whole
+from bench.server import ROOT
 from bench.workshop import FULL, QUICK, Workshop
 
 ROWS: dict[str, Row] = {row.id: row for row in (*whole.ROWS, *rooms.ROWS, *line.ROWS, *memory.ROWS)}
+WORK = ROOT / ".bench"
+"""Not the system's folder for temporary files, which may be in memory."""
 _MISSED, _USAGE, _INTERRUPTED = 1, 2, 130
 
 
@@ -36,7 +39,9 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--minutes", type=float, default=60.0, help="rows that would begin later are left out"
     )
-    parser.add_argument("--work", type=Path, help="folder for the data, on the disk whose speed counts")
+    parser.add_argument(
+        "--work", type=Path, default=WORK, help="folder for the data, on the disk that counts"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results there")
     parser.add_argument(
         "--from", type=Path, metavar="FILE", dest="kept", help="show kept results, measure nothing"
@@ -84,6 +89,7 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
 def _measured(arguments: argparse.Namespace, console: Console) -> Results:
     chosen = [ROWS[name] for name in dict.fromkeys(arguments.rows)] or list(ROWS.values())
     started, began = datetime.now(UTC), time.monotonic()
+    arguments.work.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(
         prefix="boxlift-bench-", dir=arguments.work, ignore_cleanup_errors=True
     ) as name:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 
 import pymysql
 
-from bench.program import BenchError, program, settle, stop
+from bench.program import BenchError, measure, program, settle, stop
 
 DATABASE = "bench"
 SETTINGS = (
@@ -34,37 +35,35 @@ class Database:
         folder.mkdir()
         (folder / "tmp").mkdir()
         self._folder = folder
-        self._socket = folder / "server.sock"
+        # a socket's path has at most 107 bytes, whatever folder the bench works in
+        self._short = tempfile.TemporaryDirectory(prefix="bench-")
+        self._socket = Path(self._short.name) / "server.sock"
         self.defaults_file = folder / "client.cnf"
-        data = folder / "data"
-        installed = subprocess.run(
+        measure(
             [
                 program("mariadb-install-db"),
                 "--no-defaults",
                 f"--user={getpass.getuser()}",
-                f"--datadir={data}",
+                f"--datadir={folder / 'data'}",
                 "--auth-root-authentication-method=normal",
                 "--skip-test-db",
                 "--skip-name-resolve",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
+            ]
         )
-        if installed.returncode:
-            raise BenchError(f"mariadb-install-db: {installed.stderr.strip() or installed.stdout[-500:]}")
         self.defaults_file.write_text(f"[client]\nuser = root\nsocket = {self._socket}\n")
         self.defaults_file.chmod(0o600)
-        with (folder / "server.log").open("wb") as log:
+
+    def __enter__(self) -> Database:
+        with (self._folder / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [
                     program("mariadbd"),
                     "--no-defaults",
                     f"--user={getpass.getuser()}",
-                    f"--datadir={data}",
+                    f"--datadir={self._folder / 'data'}",
                     f"--socket={self._socket}",
-                    f"--pid-file={folder / 'server.pid'}",
-                    f"--tmpdir={folder / 'tmp'}",
+                    f"--pid-file={self._folder / 'server.pid'}",
+                    f"--tmpdir={self._folder / 'tmp'}",
                     "--skip-networking",
                     *SETTINGS,
                 ],
@@ -72,25 +71,33 @@ class Database:
                 stderr=log,
                 start_new_session=True,
             )
-
-    def __enter__(self) -> Database:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                self.value("SELECT VERSION()")
-            except pymysql.MySQLError as error:
-                if self._process.poll() is not None or time.monotonic() > deadline:
-                    log = (self._folder / "server.log").read_text(errors="replace")
-                    stop(self._process)
-                    raise BenchError(f"mariadbd does not start: {log[-1000:]}") from error
-                time.sleep(0.1)
-            else:
-                return self
+        try:
+            self._wait()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         stop(self._process)
+        self._short.cleanup()
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not self._answers():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                said = (self._folder / "server.log").read_text(errors="replace")
+                raise BenchError(f"mariadbd does not start: {said[-1000:]}")
+            time.sleep(0.1)
+
+    def _answers(self) -> bool:
+        try:
+            self.value("SELECT 1")
+        except pymysql.MySQLError:
+            return False
+        return True
 
     def value(self, sql: str, *values: str) -> str:
         """The last column of the first row of an answer; empty if there is none."""

@@ -34,7 +34,7 @@ class BenchError(RuntimeError):
 
 @dataclass(frozen=True)
 class Run:
-    """What one command took: seconds on the wall and of CPU, bytes of memory at the most if that was wanted."""
+    """What one command took: seconds on the wall and of CPU, bytes of memory at the most, if looked at."""
 
     seconds: float
     cpu: float
