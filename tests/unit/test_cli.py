@@ -19,7 +19,7 @@ from boxlift.project import Project, create
 CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
 RUNNER = CliRunner()
 COMMANDS = [
-    *("init", "check", "confirm", "note", "plan", "status", "journal", "risks", "forecast"),
+    *("init", "check", "confirm", "note", "plan", "status", "journal", "risks", "letter", "forecast"),
     *("run", "verify", "activate", "rollback", "clone", "lab"),
 ]
 INIT = [
@@ -82,7 +82,7 @@ def test_commands() -> None:
         call(name, "--help")
 
 
-@pytest.mark.parametrize("name", ["init", "confirm", "note", "risks", "run", "verify"])
+@pytest.mark.parametrize("name", ["init", "confirm", "letter", "note", "risks", "run", "verify"])
 def test_help_has_an_example(name: str) -> None:
     assert f"boxlift {name}" in call(name, "--help").partition("Example")[2]
 
@@ -135,6 +135,12 @@ def test_lead_sources(project: Project) -> None:
     assert "1 of 1 lead source to be confirmed" in shown
     assert "every lead source is confirmed" in call("confirm", "lead:web-form-1", "--by", "Anna")
     assert "confirmed by Anna" in call("risks", "--leads")
+
+
+def test_letter(project: Project) -> None:
+    assert "asks the cloud's support for the backup" in call("letter")
+    assert call("letter", "notice", "--lang", "ru").startswith("Тема: ")
+    assert "did you mean `health`" in call("letter", "helth", code=2)
 
 
 def test_status(project: Project) -> None:

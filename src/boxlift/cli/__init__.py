@@ -5,13 +5,24 @@ from __future__ import annotations
 import errno
 import sys
 
-from boxlift.cli import forecasting, making, persons, reading, reporting, risks, running
+from boxlift.cli import forecasting, letters, making, persons, reading, reporting, risks, running
 from boxlift.cli.app import app
 from boxlift.cli.output import print_error
 from boxlift.errors import BoxliftError, ExitCode
 from boxlift.lab.cli import app as lab_app
 
-__all__ = ["app", "forecasting", "main", "making", "persons", "reading", "reporting", "risks", "running"]
+__all__ = [
+    "app",
+    "forecasting",
+    "letters",
+    "main",
+    "making",
+    "persons",
+    "reading",
+    "reporting",
+    "risks",
+    "running",
+]
 
 _OF_THE_MACHINE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}
 """What is wrong with the machine and not with boxlift."""

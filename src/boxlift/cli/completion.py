@@ -10,6 +10,7 @@ import typer
 
 from boxlift.content import content_root, suites
 from boxlift.errors import BoxliftError
+from boxlift.letters.templates import LETTERS
 from boxlift.plan import Kind, Plan, default_plan
 from boxlift.project import find
 
@@ -33,6 +34,11 @@ def persons_steps(context: typer.Context, incomplete: str) -> list[Offer]:
         incomplete,
         lambda plan: [(step.id, step.title) for _, step in plan.steps() if step.kind is Kind.CONFIRM],
     )
+
+
+def letter_names(incomplete: str) -> list[str]:
+    """Letters that boxlift knows."""
+    return [name for name in LETTERS if name.startswith(incomplete)]
 
 
 def suite_names(incomplete: str) -> list[str]:

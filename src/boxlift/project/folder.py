@@ -21,6 +21,7 @@ from ruamel.yaml.comments import CommentedMap
 from boxlift.content import content_root, suites
 from boxlift.errors import UsageError
 from boxlift.journal import Journal
+from boxlift.letters.templates import copy_templates
 from boxlift.plan import Pass, Plan, load_plan
 from boxlift.plan.load import Known
 from boxlift.project import backup
@@ -221,6 +222,7 @@ def create(
             write_private(vault, encrypt(new_secrets(), source))
     if not (root / ".gitignore").exists():
         (root / ".gitignore").write_text("/.boxlift/\n/backup/\n/evidence/\n", encoding="utf-8")
+    copy_templates(root)
     unfinished.unlink()
     # written last: its presence says that the folder is complete
     temporary = root / f".{SETTINGS}.new"
