@@ -18,6 +18,8 @@ _OCTAL = re.compile(rb"\A[ \0]*([0-7]{0,12})[ \0]*\Z")
 _V7_TAIL = bytes(BLOCK - 257)
 _FILE_TYPES = frozenset(b"0\x007")
 _NESTED = re.compile(rb"[05L]")
+# A volume of another backup holds headers by right.
+_VOLUME = re.compile(rb"\.(?:tar|enc)(?:\.\d+)?\Z")
 _MAX_PROBLEMS = 1000
 _NAMED = 3
 
@@ -76,6 +78,25 @@ class Sink(Protocol):
     def problem(self, problem: Problem) -> None:
         """Something is wrong in the stream; reading goes on at the next valid header."""
 
+    def recover(self, entry: Entry, start: int, tail: bytes) -> Recovered | None:
+        """The file that has just ended holds other entries from byte `start` of its data: take them.
+
+        `tail` is what stands between its last byte and the next block.
+        None where that cannot be. If the last one's data reach beyond the file, they come as `data`.
+        """
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What was taken out of a file that had swallowed other entries.
+
+    :param at: the parser's state at the end of that file.
+    :param count: how many files there were; others of the same name may stand in the archive as well.
+    """
+
+    at: Position
+    count: int
+
 
 @dataclass(frozen=True)
 class Nested:
@@ -107,6 +128,7 @@ class Position:
     damaged: bool = False
     lost_since: int | None = None
     nested: Nested | None = None
+    tail: bytes = b""
     suspect: Entry | None = None
     last_name: bytes = b""
     problems: int = 0
@@ -126,6 +148,7 @@ class Position:
             "damaged": self.damaged,
             "lost_since": self.lost_since,
             "nested": None if self.nested is None else asdict(self.nested),
+            "tail": self.tail.hex(),
             "suspect": _entry_json(self.suspect),
             "last_name": self.last_name.hex(),
             "problems": self.problems,
@@ -138,6 +161,7 @@ class Position:
         values = dict(found)
         values["pending"] = bytes.fromhex(values["pending"])
         values["collected"] = bytes.fromhex(values["collected"])
+        values["tail"] = bytes.fromhex(values.get("tail", ""))
         values["last_name"] = bytes.fromhex(values["last_name"])
         if values["long_name"] is not None:
             values["long_name"] = bytes.fromhex(values["long_name"])
@@ -263,8 +287,8 @@ class TarParser:
             self._collect(block)
             return
         header = read_header(block)
-        if at.suspect is not None:
-            self._judge_overrun(header is not None)
+        if at.suspect is not None and self._judge_overrun(block, header is not None):
+            return
         if header is None:
             if at.lost_since is None and block.strip(_BLANK):
                 at.lost_since = start
@@ -306,6 +330,7 @@ class TarParser:
             size = 0
         at.entry = Entry(_clean(name), kind, size, header.mode, header.mtime, start)
         at.remaining, at.padding, at.damaged, at.nested = size, -size % BLOCK, False, None
+        at.tail = b""
         self.sink.begin(at.entry)
         self._close_if_done(at.entry)
 
@@ -340,6 +365,8 @@ class TarParser:
             view = view[len(piece) :]
         if not at.remaining and at.padding:
             skipped = min(at.padding, len(view))
+            if at.nested is not None:
+                at.tail += bytes(view[:skipped])
             at.padding -= skipped
             at.offset += skipped
             view = view[skipped:]
@@ -398,33 +425,43 @@ class TarParser:
 
     def _judge_nested(self, entry: Entry, chain: Nested) -> None:
         """Entries inside a file's data matter only if they run without a gap to its end or beyond it."""
-        data_start = entry.offset + BLOCK
-        data_end = data_start + entry.size + -entry.size % BLOCK
-        archive_in_archive = chain.start == data_start and entry.name.endswith((b".tar", b".enc"))
-        if chain.end == data_end and not archive_in_archive:
-            self._swallowed(entry, chain)
-        elif chain.end > data_end:
-            self.at.suspect = entry
-            return
+        data_end = entry.offset + BLOCK + entry.size + -entry.size % BLOCK
+        if _VOLUME.search(entry.name) is None:
+            if chain.end == data_end:
+                self._swallowed(entry, chain)
+            elif chain.end > data_end:
+                self.at.suspect = entry
+                return
         self.at.nested = None
 
-    def _judge_overrun(self, header_follows: bool) -> None:
-        """A swallowed entry that is longer than the file leaves its rest where a header should stand."""
-        at = self.at
-        if not header_follows and at.suspect is not None and at.nested is not None:
-            self._swallowed(at.suspect, at.nested)
-        at.suspect = at.nested = None
+    def _judge_overrun(self, block: bytes, header_follows: bool) -> bool:
+        """A swallowed entry that is longer than the file leaves its rest where a header should stand.
 
-    def _swallowed(self, entry: Entry, chain: Nested) -> None:
+        Returns whether the block was that, and has been given to the entry.
+        """
+        at = self.at
+        entry, chain = at.suspect, at.nested
+        at.suspect = at.nested = None
+        if header_follows or entry is None or chain is None:
+            return False
+        found = self._swallowed(entry, chain)
+        if found is None or found.at.entry is None:
+            return False
+        at.entry, at.remaining, at.padding = found.at.entry, found.at.remaining, found.at.padding
+        at.offset -= BLOCK
+        self._entry_data(memoryview(block), at.entry)
+        return True
+
+    def _swallowed(self, entry: Entry, chain: Nested) -> Recovered | None:
+        start = chain.start - entry.offset - BLOCK
+        found = self.sink.recover(entry, start, self.at.tail)
         names = ", ".join(chain.names) + (" …" if chain.count > _NAMED else "")
         data_end = entry.offset + BLOCK + entry.size + -entry.size % BLOCK
-        self._problem(
-            "swallowed",
-            chain.start,
-            data_end - chain.start,
-            entry.name,
-            f"other entries ({names}) stand at its end: it shrank while the backup was written",
-        )
+        text = f"other entries ({names}) stand at its end: it shrank while the backup was written"
+        if found is not None:
+            text += f"; {found.count} of them recovered; at most its first {start:,} bytes are its own"
+        self._problem("swallowed", chain.start, data_end - chain.start, entry.name, text)
+        return found
 
     def _found_again(self, since: int) -> None:
         self.at.lost_since = None

@@ -22,7 +22,7 @@ from bxbackup.ownership import Ownership
 from bxbackup.pathset import PathSet
 from bxbackup.report import amount
 from bxbackup.reuse import Earlier, discard_link, own_copy, replace, same_bytes, same_rights
-from bxbackup.tarstream import Entry, Problem
+from bxbackup.tarstream import Entry, Problem, Recovered, TarParser
 
 Room = Literal["site", "dump", "list", "ignored"]
 
@@ -49,6 +49,7 @@ _SECRET = frozenset({b"bitrix/.settings.restore.php", b"bitrix/php_interface/dbc
 _FOLDERS_KEPT_OPEN = 256
 _LONGEST_COMPONENT, _LONGEST_PATH = 255, 4095
 _LARGE = 16 << 20
+_PIECE = 1 << 20
 _PROBE = ".bxbackup-Case"
 _OPEN = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -414,6 +415,40 @@ class Unpacker:
             }
         )
 
+    def recover(self, entry: Entry, start: int, tail: bytes) -> Recovered | None:
+        """Take the entries out of a file that swallowed them; see `Sink`. That file stays as it is.
+
+        Only what the archive does not hold otherwise is taken; a later entry of the same name wins.
+        """
+        placed = placement(b"/".join(safe_path(self._names.utf8(entry.name))))
+        if placed.room == "ignored":
+            return None
+        room, components = self._where(placed)
+        folder = self._folders[room].descriptor(components[:-1])
+        sink = _Recovery(self)
+        parser = TarParser(sink)
+        file = os.open(components[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+        try:
+            while piece := os.pread(file, _PIECE, start):
+                parser.feed(piece)
+                start += len(piece)
+        finally:
+            os.close(file)
+        parser.feed(tail)
+        return Recovered(parser.at, sink.count)
+
+    def take_over(self, entry: Entry) -> bool:
+        """Begin a recovered entry, unless the archive has it already or it is unsafe."""
+        try:
+            components = safe_path(self._names.utf8(entry.name))
+            placed = placement(b"/".join(components))
+            if (self._where(placed)[0], placed.path) in self._seen:
+                return False
+            self.begin(entry)
+        except RefusedError:
+            return False
+        return True
+
     def wrote(self, path: bytes) -> bool:
         """Whether a path of the site came with the archive."""
         return ("site", path) in self._seen
@@ -514,11 +549,13 @@ class Unpacker:
             self.counts.folders += 1
             self._note({"path": _text(components), "room": "folder", "size": 0})
 
-    def _open(self, placed: Placement) -> None:
+    def _where(self, placed: Placement) -> tuple[Room, tuple[bytes, ...]]:
         room: Room = placed.room if placed.room in self._folders else "site"
         components = tuple(placed.path.split(b"/"))
-        if room != "site":
-            components = components[-1:]
+        return room, components if room == "site" else components[-1:]
+
+    def _open(self, placed: Placement) -> None:
+        room, components = self._where(placed)
         folders = self._folders[room]
         folder = folders.descriptor(components[:-1])
         create = partial(
@@ -564,6 +601,41 @@ class Unpacker:
 
     def _note(self, line: dict[str, Any]) -> None:
         self._listing.write(json.dumps(line, ensure_ascii=True).encode() + b"\n")
+
+
+@dataclass
+class _Recovery:
+    """A sink for the entries inside a file: hands on those that are to be taken."""
+
+    unpacker: Unpacker
+    count: int = 0
+    _taken: bool = False
+
+    def begin(self, entry: Entry) -> None:
+        """Ask whether to take it."""
+        self._taken = self.unpacker.take_over(entry)
+        self.count += self._taken and entry.kind == "file"
+
+    def data(self, piece: memoryview) -> None:
+        """Hand on."""
+        if self._taken:
+            self.unpacker.data(piece)
+
+    def end(self) -> None:
+        """Hand on."""
+        if self._taken:
+            self.unpacker.end()
+
+    def broken(self) -> None:
+        """Hand on."""
+        if self._taken:
+            self.unpacker.broken()
+
+    def problem(self, problem: Problem) -> None:
+        """The file itself is reported."""
+
+    def recover(self, entry: Entry, start: int, tail: bytes) -> None:
+        """Only one level deep."""
 
 
 def _text(components: tuple[bytes, ...]) -> str:

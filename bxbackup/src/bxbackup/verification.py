@@ -161,6 +161,9 @@ class _Looking:
         """Keep it until the parts are judged."""
         self.found.append(problem)
 
+    def recover(self, entry: Entry, start: int, tail: bytes) -> None:
+        """Nothing is written here, so nothing is recovered."""
+
     def dump(self) -> DumpSummary | None:
         """The dump in figures; None if there is none."""
         if not self.dump_files:
