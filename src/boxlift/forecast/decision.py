@@ -61,7 +61,7 @@ def window(position: Position, move: Move, pattern: ArrivalPattern | None, now: 
     ordered, sales, stop = states[BACKUP_STEP], states[SALES_STEP], states.get(STOP_STEP)
     begun = ordered.state is State.DONE
     begins = now
-    text = "from the order of the backup on; the dump begins later, so that it is rather fewer"
+    text = "from the order of the backup on; the dump begins later, so these are upper figures"
     if begun:
         begins = min(now, ordered.ended or now)
         text = f"from the backup's confirmation on, {local(begins)}"

@@ -223,7 +223,8 @@ def _notes(
     guessed = [name for name, step in move.steps.items() if step.basis.source is Source.ESTIMATE]
     if guessed:
         shown = ", ".join(guessed[:_MOST_NAMES]) + (", ..." if len(guessed) > _MOST_NAMES else "")
-        notes.append(f"{count(len(guessed), 'step')} rest on the plan's guess alone: {shown}")
+        rest = "rests" if len(guessed) == 1 else "rest"
+        notes.append(f"{count(len(guessed), 'step')} {rest} on the plan's guess alone: {shown}")
     if any(item.step.kind is Kind.CONFIRM for item in where.ahead):
         notes.append("persons' steps are counted around the clock, nights included, as they were measured")
     if has_gap and arrivals is None:
