@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import boxlift
 from boxlift.cli import app
 from boxlift.content import content_root
 from boxlift.plan import Pass
@@ -129,7 +128,7 @@ def environment(content: Path) -> Mapping[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/tmp"),
-        "PYTHONPATH": str(Path(boxlift.__file__).resolve().parents[1]),
+        "PYTHONPATH": os.pathsep.join(sys.path),
         "BOXLIFT_CONTENT": str(content),
         "CANARY_ENVIRONMENT": f"{CANARY}-environment",
     }

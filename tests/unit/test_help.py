@@ -15,7 +15,6 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import boxlift
 from boxlift.cli import app
 
 ROOT = typer.main.get_command(app)
@@ -63,11 +62,14 @@ def examples(path: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
 def test_examples_are_commands_that_are_understood(path: tuple[str, ...]) -> None:
+    shown = set()
     for example in examples(path):
         program, *words = shlex.split(example)
         assert program == "boxlift"
-        assert tuple(words[: len(path)]) == path
-        found(path).make_context(path[-1], words[len(path) :])
+        (named,) = [other for other in COMMANDS if tuple(words[: len(other)]) == other]
+        found(named).make_context(named[-1], words[len(named) :])
+        shown.add(named)
+    assert path in shown
 
 
 @pytest.mark.parametrize("path", COMMANDS, ids=" ".join)
@@ -99,7 +101,7 @@ def offered(words: str, folder: Path, *, shell: str = "bash") -> list[str]:
         [sys.executable, "-c", "from boxlift.cli import main; main()"],
         env={
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(Path(boxlift.__file__).resolve().parents[1]),
+            "PYTHONPATH": os.pathsep.join(sys.path),
             "_BOXLIFT_COMPLETE": f"complete_{shell}",
             "COMP_WORDS": words,
             "COMP_CWORD": str(len(words.split(" ")) - 1),

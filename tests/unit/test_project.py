@@ -182,7 +182,7 @@ def test_where_the_backup_is(project: Project) -> None:
     project.set_backup(Pass.REHEARSAL, [link], "secret password")
     backup = project.backup(Pass.REHEARSAL)
     assert backup.variables() == {"portal_backup_source": link, "portal_backup_password": "secret password"}
-    assert backup.secrets() == [link, "secret password"]
+    assert backup.secrets() == ["secret password", link, "X-Amz-Signature=canary", "canary"]
     assert "canary" not in repr(backup)
     assert "secret" not in repr(backup)
     path = project.root / "backup" / "rehearsal.txt"

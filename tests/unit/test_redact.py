@@ -20,6 +20,12 @@ def test_known_values_are_hidden_also_as_json_and_python_write_them() -> None:
     assert redact("only word-line-two here") == f"only {HIDDEN} here"
 
 
+def test_known_values_are_hidden_as_urls_and_base64_write_them() -> None:
+    redact = Redactor(["p@ss w/rd"])
+    for written in ("p%40ss%20w/rd", "p%40ss%20w%2Frd", "p%40ss+w%2Frd", "cEBzcyB3L3Jk"):
+        assert redact(f"<{written}>") == f"<{HIDDEN}>"
+
+
 def test_the_longest_secret_goes_first() -> None:
     assert Redactor(["abcdef", "abcdefghi"])("abcdefghi") == HIDDEN
 
@@ -37,6 +43,12 @@ def test_short_words_are_left() -> None:
         ),
         ("https://user:pw@host.example/x", f"https://{HIDDEN}@host.example/x"),
         ("is it so? yes", "is it so? yes"),
+        ("ftp://user:p%40ss@host.example/x", f"ftp://{HIDDEN}@host.example/x"),
+        ("s3://bucket/a?token=abc", f"s3://bucket/a?{HIDDEN}"),
+        ("X-Amz-Signature=1f2e&X-Amz-Expires=60", f"X-Amz-Signature={HIDDEN}&X-Amz-Expires=60"),
+        ("-H 'Authorization: Bearer abc.def'", f"-H 'Authorization: Bearer {HIDDEN}"),
+        ('{"authorization": "Basic dTpw"}', f'{{"authorization": "Basic {HIDDEN}'),
+        ("the token is lost", "the token is lost"),
     ],
 )
 def test_signed_links_and_logins_in_urls(text: str, shown: str) -> None:
@@ -65,6 +77,15 @@ def test_secrets_of_an_inventory(tmp_path: Path, source: VaultSource) -> None:
         "other: !unsafe raw\n"
     )
     (inventory / "broken.yml").write_text("{")
+    (inventory / "vault_more.yml").write_bytes(
+        encrypt({"vault_pin": 40404040, "list": ["canary-list"]}, source)
+    )
+    (inventory / "hosts").write_text(
+        "[all]\nh1 ansible_password=canary-ini ansible_user=root ansible_become_pass='canary quoted'\n"
+    )
+    (inventory / "hosts.py").write_text("#!/bin/sh\npassword=code\n")
+    (inventory / "dynamic").write_text("#!/bin/sh\npassword=run-by-ansible\n")
+    (inventory / "dynamic").chmod(0o755)
     found = set(inventory_secrets(tmp_path / "inventory", source))
     assert found == {
         "the vault's own password",
@@ -72,6 +93,10 @@ def test_secrets_of_an_inventory(tmp_path: Path, source: VaultSource) -> None:
         "canary-inline",
         "canary-plain",
         "canary-nested",
+        "40404040",
+        "canary-list",
+        "canary-ini",
+        "canary quoted",
     }
 
 

@@ -17,6 +17,7 @@ from boxlift.plan.state import BACKUP_STEP, position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project.backup import paths
 from boxlift.risks.word import admit, is_subject, speak_of
+from boxlift.runner.secrets import best_redactor
 
 
 @app.command()
@@ -52,6 +53,7 @@ def confirm(
     if not is_subject(step):
         _known(plan, step)
     with project.journal() as journal:
+        journal.redact = redact = best_redactor(project)
         chosen = current_pass(pass_, journal)
         alive = project.runner_alive()
         where = position(plan, journal, chosen, runner_alive=alive)
@@ -66,7 +68,7 @@ def confirm(
         if step == BACKUP_STEP and word is Word.CONFIRM:
             forecasting.freeze(project, journal, chosen, anew=True)
     out = console()
-    out.print(f"✓ {text}", markup=False, soft_wrap=True)
+    out.print(f"✓ {redact(text)}", markup=False, soft_wrap=True)
     source, _ = paths(project.root, chosen)
     if step == BACKUP_STEP and word is Word.CONFIRM and not source.exists():
         out.print(f"  next: put the backup's link into {source}, chmod 600", markup=False, soft_wrap=True)
@@ -99,6 +101,7 @@ def note(
     if step is not None:
         _known(project.plan(), step)
     with project.journal() as journal:
+        journal.redact = best_redactor(project)
         chosen = current_pass(pass_, journal)
         journal.incident(chosen, "note", text, step=step, cost=None if cost is None else cost * 60)
     console().print("✓ noted", markup=False)

@@ -7,13 +7,18 @@ that begin with # are remarks. `backup/<pass>.password` (0600) holds the passwor
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from boxlift.errors import PreflightError
 from boxlift.plan import Pass
+
+_OPENING = re.compile(r"sig|credential|token|key|secret|pass|auth", re.IGNORECASE)
+"""Parameters of a link that open it."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +37,14 @@ class Backup:
         return told
 
     def secrets(self) -> list[str]:
-        """What must not be shown: the password, and links that carry a signature."""
-        links = [source for source in self.sources if "?" in source]
-        return [*links, *([self.password] if self.password else [])]
+        """What must not be shown: the password, and of each link what opens it, whole and in parts."""
+        found = [self.password] if self.password else []
+        for source in self.sources:
+            parts = urlsplit(source)
+            if parts.scheme and (parts.query or parts.password):
+                found += [source, parts.query, parts.password or "", unquote(parts.password or "")]
+                found += [value for name, value in parse_qsl(parts.query) if _OPENING.search(name)]
+        return [secret for secret in found if secret]
 
 
 def paths(root: Path, pass_: Pass) -> tuple[Path, Path]:

@@ -110,7 +110,7 @@ def new_secrets() -> dict[str, str]:
     }
 
 
-def encrypt(values: Mapping[str, str], source: VaultSource) -> bytes:
+def encrypt(values: Mapping[str, object], source: VaultSource) -> bytes:
     """An Ansible-vault file with these variables."""
     plain = yaml.safe_dump(dict(values), default_flow_style=False, sort_keys=True)
     password = VaultSecret(source.read())

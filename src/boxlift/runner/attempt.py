@@ -16,6 +16,7 @@ from boxlift.runner.display import Display, Ended
 from boxlift.runner.failure import Failure
 from boxlift.runner.interrupt import signals_interrupt
 from boxlift.runner.log import Log
+from boxlift.runner.secrets import named_secrets
 from boxlift.runner.session import Session
 from boxlift.runner.work import Work
 
@@ -38,6 +39,7 @@ class Attempts:
 
     def carry_out(self, work: Work) -> ExitCode:
         """Run it; DONE, or the failure's code after its last lines have been shown."""
+        self._redact.hide(named_secrets(work.variables))
         folder = self._new_folder()
         log = folder / f"{work.step}.log"
         shown_log = str(log.relative_to(self._project.root))
@@ -88,7 +90,7 @@ class Attempts:
         self._display.done(Ended(work.step, code, seconds, session.changes, session.tests, text))
         if failure is None:
             return ExitCode.DONE
-        shown = Failure(failure.code, failure.host, failure.task, self._redact(failure.cause))
+        shown = Failure(failure.code, failure.host, self._redact(failure.task), self._redact(failure.cause))
         self._display.lines(shown.lines(work.step, shown_log, work.resume))
         return failure.code
 

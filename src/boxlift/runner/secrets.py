@@ -2,18 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
 from ansible.errors import AnsibleError
 from ansible.parsing.vault import VaultLib, VaultSecret
 
-from boxlift.errors import UsageError
+from boxlift.errors import PreflightError, UsageError
+from boxlift.plan import Pass
+from boxlift.project import Project
 from boxlift.project.vault import VaultSource
+from boxlift.redact import Redactor
 
-_SECRET_NAME = re.compile(r"(password|passwd|secret|token|_key|credential)", re.IGNORECASE)
+_SECRET_NAME = re.compile(
+    r"passw|passphrase|_pass$|(^|_)pwd$|secret|token|_key|apikey|credential", re.IGNORECASE
+)
+_INI = re.compile(r"([\w.-]+)\s*=\s*(\"[^\"]*\"|'[^']*'|\S+)")
+_READ = frozenset({".yml", ".yaml", ".json", ".ini", ".cfg", ""})
+_PLACES = ("/", "~", "{{")
+"""What a path or a template begins with: not the secret itself."""
+
+
+def redactor(project: Project, source: VaultSource) -> Redactor:
+    """Hides what the project, its backups and this process's environment hold. UsageError as below."""
+    redact = Redactor(inventory_secrets(project.inventory, source))
+    redact.hide(named_secrets(os.environ))
+    for pass_ in Pass:
+        # what is wrong with a backup's file is said when the backup is needed
+        with suppress(PreflightError):
+            redact.hide(project.backup(pass_).secrets())
+    return redact
+
+
+def best_redactor(project: Project) -> Redactor:
+    """The same for what persons type; without the vault's password only what is secret by its form."""
+    try:
+        return redactor(project, project.vault())
+    except UsageError:
+        return Redactor()
+
+
+def named_secrets(variables: Mapping[str, object]) -> Iterator[str]:
+    """Values of variables whose names say secret."""
+    return _strings(dict(variables), always=False)
 
 
 def inventory_secrets(inventory: Path, source: VaultSource) -> Iterator[str]:
@@ -24,7 +59,7 @@ def inventory_secrets(inventory: Path, source: VaultSource) -> Iterator[str]:
     yield password.decode("utf-8", "replace")
     vault = VaultLib([("default", VaultSecret(password))])
     for path in sorted(inventory.rglob("*")) if inventory.is_dir() else [inventory]:
-        if path.suffix not in {".yml", ".yaml", ".json", ""} or not path.is_file():
+        if path.suffix not in _READ or not path.is_file():
             continue
         content = path.read_bytes()
         if content.startswith(b"$ANSIBLE_VAULT"):
@@ -38,6 +73,10 @@ def inventory_secrets(inventory: Path, source: VaultSource) -> Iterator[str]:
             yield from _strings(_parsed(content, vault), always=True)
         elif path.suffix in {".yml", ".yaml", ".json"}:
             yield from _strings(_parsed(content, vault), always=False)
+        elif not path.stat().st_mode & 0o111:
+            # what can be run is a dynamic inventory, not a file of variables
+            pairs = _INI.findall(content.decode("utf-8", "replace"))
+            yield from named_secrets({name: value.strip("\"'") for name, value in pairs})
 
 
 class _Encrypted(str):
@@ -70,10 +109,12 @@ def _parsed(content: bytes, vault: VaultLib) -> object:
 def _strings(node: object, *, always: bool) -> Iterator[str]:
     if isinstance(node, dict):
         for name, value in node.items():
-            named = bool(_SECRET_NAME.search(str(name))) and not str(value).startswith(("/", "~", "{{"))
+            named = bool(_SECRET_NAME.search(str(name))) and not str(value).startswith(_PLACES)
             yield from _strings(value, always=always or named)
     elif isinstance(node, list):
         for value in node:
             yield from _strings(value, always=always)
     elif isinstance(node, _Encrypted) or (always and isinstance(node, str)):
         yield node
+    elif always and isinstance(node, int | float) and not isinstance(node, bool):
+        yield str(node)

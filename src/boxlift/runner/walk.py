@@ -20,14 +20,13 @@ from boxlift.plan.standing import command
 from boxlift.plan.state import BACKUP_STEP, Position, State, StepState, position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project import Backup, Project
-from boxlift.redact import Redactor
 from boxlift.risks.word import admit, confirm_leads, unready
 from boxlift.runner import process
 from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display, PlainDisplay
 from boxlift.runner.outlook import outlook
 from boxlift.runner.playbook import remove_work_folders
-from boxlift.runner.secrets import inventory_secrets
+from boxlift.runner.secrets import redactor
 from boxlift.runner.work import Work
 from boxlift.testdata import made_by_tests
 
@@ -171,8 +170,7 @@ def at_work(
     with project.lock(purpose), project.journal() as journal, display or PlainDisplay() as shown:
         _check_space(project)
         journal.hold_reserve()
-        source = project.vault()
-        redact = Redactor(inventory_secrets(project.inventory, source))
+        redact = redactor(project, project.vault())
         journal.redact = redact
         if process.end(project.runs):
             shown.line("! ended processes that a killed runner had left")
