@@ -1,4 +1,4 @@
-"""`make bench`: bxbackup against the tools that people use today, row by row."""
+"""`make bench`: bxbackup and boxlift against the tools that people use today, row by row."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ from bench.document import DOCUMENT, document
 from bench.figure import Outcome
 from bench.program import BenchError
 from bench.result import Results
-from bench.rows import Row, line, memory, rooms, whole
+from bench.rows import Row, line, memory, rooms, runner, whole
 from bench.server import ROOT
 from bench.workshop import FULL, QUICK, Workshop
 
-ROWS: dict[str, Row] = {row.id: row for row in (*whole.ROWS, *rooms.ROWS, *line.ROWS, *memory.ROWS)}
+ROWS: dict[str, Row] = {
+    row.id: row for row in (*whole.ROWS, *rooms.ROWS, *line.ROWS, *memory.ROWS, *runner.ROWS)
+}
 WORK = ROOT / ".bench"
 """Not the system's folder for temporary files, which may be in memory."""
 _MISSED, _USAGE, _INTERRUPTED = 1, 2, 130

@@ -30,6 +30,7 @@ class Scale:
     :param hundred: of a backup in a hundred parts.
     :param twenty: of a backup in twenty parts, mostly files.
     :param memory: of the backups whose restore's memory is looked at.
+    :param tasks: of the playbook that is run with and without boxlift's runner: a number, not bytes.
     """
 
     main: int
@@ -37,10 +38,11 @@ class Scale:
     hundred: int
     twenty: int
     memory: tuple[int, ...]
+    tasks: int
 
 
-FULL = Scale(320 * MB, 8 * MB, 200 * MB, 80 * MB, (200 * MB, 2000 * MB, 8000 * MB))
-QUICK = Scale(60 * MB, 2 * MB, 60 * MB, 40 * MB, (50 * MB, 200 * MB))
+FULL = Scale(320 * MB, 8 * MB, 200 * MB, 80 * MB, (200 * MB, 2000 * MB, 8000 * MB), 300)
+QUICK = Scale(60 * MB, 2 * MB, 60 * MB, 40 * MB, (50 * MB, 200 * MB), 25)
 
 
 @dataclass
