@@ -389,6 +389,23 @@ def compare(
     raise typer.Exit(commands.compare(folder, database, defaults_file, by, state, json=json))
 
 
+@app.command(epilog=manual.SETTINGS.epilog())
+def settings(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder that a backup was restored to.")],
+    *,
+    database: Annotated[str, typer.Option("--database", metavar="NAME", help="The portal's database.")],
+    defaults_file: DefaultsFile = None,
+) -> None:
+    """Write a restored portal's settings: the archive's own, with this database and account.
+
+    Needed before a portal can run, for the backup masks its accounts. Written are .settings.php and
+    dbconn.php from the side files beside them; only the default connection changes, and the key of
+    encrypted columns stays. Told is what still names the source's servers: look at it before the first
+    request. Settings that stand are never replaced.
+    """
+    raise typer.Exit(commands.settings(folder, database, defaults_file))
+
+
 @app.command(epilog=manual.STATUS.epilog())
 def status(state: StateFolder = DEFAULT_STATE, json: Json = False) -> None:
     """Say how far a restore is, whether it runs or not."""

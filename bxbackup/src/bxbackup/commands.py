@@ -21,9 +21,12 @@ from bxbackup.pace import Cap, parse_rate, parse_window
 from bxbackup.report import amount, console, print_json
 from bxbackup.restore import Options, Restore
 from bxbackup.reuse import earlier
+from bxbackup.server import read_account
+from bxbackup.settings import merge
 from bxbackup.source import Part, local_parts, open_source, split_name
 from bxbackup.state import State, beside, existing
 from bxbackup.status import Status
+from bxbackup.target import check_name
 from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
 from bxbackup.uploads import MIRRORS, MISSING
 from bxbackup.verification import verify as read_all
@@ -198,6 +201,18 @@ def _compare(
             depth=depth,
             progress=display.comparing,
         )
+
+
+def settings(folder: Path, database: str, defaults_file: Path | None) -> int:
+    """Write the settings of a restored portal."""
+    check_name(database)
+    merged = merge(folder, database, read_account(defaults_file))
+    out = console()
+    for path in merged.written:
+        out.print(f"written: {path}", markup=False)
+    for remark in merged.remarks:
+        out.print(remark, markup=False)
+    return 0
 
 
 def compare(

@@ -175,6 +175,17 @@ COMPARE = Page(
     ),
     environment=("BXBACKUP_STATE",),
 )
+SETTINGS = Page(
+    examples=(
+        (
+            "The settings of a restored portal, with the account that PHP uses",
+            "bxbackup settings /srv/portal/releases/final-1 --database portal_final_1"
+            " --defaults-file portal.cnf",
+        ),
+    ),
+    exits=(0, 1, 2, 3, 4, 6),
+    files=((".settings.restore.php, dbconn.restore.php", "the archive's own, which stay"),),
+)
 STATUS = Page(
     examples=(("How far is it?", "bxbackup status --state /srv/portal/restores/final-1"),),
     exits=(0, 1, 2),
@@ -197,6 +208,7 @@ PAGES = {
     "load": LOAD,
     "restore": RESTORE,
     "compare": COMPARE,
+    "settings": SETTINGS,
     "status": STATUS,
 }
 
