@@ -34,6 +34,17 @@ def test_open_portal_is_not_switched_away(
     assert production.check_output("readlink /srv/portal/current").endswith(release.name)
 
 
+@pytest.mark.parametrize("options", [["--check"], ["--yes"]])
+def test_work_in_an_open_portal_is_no_test_data(
+    project: Project, release: Release, options: list[str]
+) -> None:
+    before = release.database.value("SELECT COUNT(*) FROM b_crm_lead")
+    result = boxlift(project, "run", "delete-test-data", *options)
+    assert result.returncode == REFUSED, result.stdout + result.stderr
+    assert "is people's work" in result.stdout + result.stderr
+    assert release.database.value("SELECT COUNT(*) FROM b_crm_lead") == before
+
+
 def test_production_is_no_target_of_a_clone(play: Play, production: Host) -> None:
     before = production.check_output("readlink /srv/portal/current; ls /srv/portal/releases")
     recap = play("clone_to_preproduction.yml", portal_environment="preproduction")

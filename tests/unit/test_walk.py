@@ -146,6 +146,10 @@ def test_test_data_is_shown_before_anybody_agrees(
     assert "    lead: 2" in told
     assert go(project, named("delete-test-data"), agree=True) is ExitCode.DONE
     assert [work.trial for work in works] == [True, True, False]
+    told.clear()
+    assert go(project, Request(names=["delete-test-data"], trial=True)) is ExitCode.DONE
+    assert [work.trial for work in works] == [True, True, False, True]
+    assert "    lead: 2" in told
 
 
 def test_what_is_carried_over_waits_for_a_closed_list(project: Project, works: Works) -> None:

@@ -57,6 +57,10 @@ def _nobody(_: str) -> bool:
     return False
 
 
+def _anybody(_: str) -> bool:
+    return True
+
+
 def run_plan(
     project: Project,
     pass_: Pass | None = None,
@@ -99,16 +103,13 @@ def run_plan(
                 continue
             trialled = set(wanted) if request.trial else set()
             _admit(item, trialled)
-            if item.step.preview is not None and not request.trial:
+            if item.step.preview is not None:
                 code = _preview(project, attempts, where, item, shown)
                 if code is not ExitCode.DONE:
                     return code
-            empty = item.step.preview is not None and _is_empty(project, where)
-            if item.step.destructive and not (request.trial or empty) and not ask(_question(where, item)):
-                raise RefusedError(
-                    f"{name} is destructive and was not agreed to. It changes: {item.step.changes}",
-                    cure=f"{resume_command(project, name)} --yes",
-                )
+                if request.trial:
+                    continue
+            _agree(project, where, item, ask if not request.trial else _anybody)
             source = project.backup(chosen) if item.step.backup else None
             if source is not None:
                 attempts.hide(source.secrets())
@@ -143,10 +144,16 @@ def _preview(
     return code
 
 
-def _is_empty(project: Project, where: Position) -> bool:
-    """Whether a preview found nothing, so that nobody need agree."""
-    listed = made_by_tests(project.root, where.release)
-    return listed is not None and listed.rows == 0
+def _agree(project: Project, where: Position, item: StepState, ask: Ask) -> None:
+    """RefusedError where a destructive step is not agreed to; where its preview is empty nobody is asked."""
+    listed = made_by_tests(project.root, where.release) if item.step.preview is not None else None
+    if not item.step.destructive or (listed is not None and listed.rows == 0) or ask(_question(where, item)):
+        return
+    name = item.step.id
+    raise RefusedError(
+        f"{name} is destructive and was not agreed to. It changes: {item.step.changes}",
+        cure=f"{resume_command(project, name)} --yes",
+    )
 
 
 def _question(where: Position, item: StepState) -> str:
