@@ -18,7 +18,7 @@ from boxlift.preflight.finding import Finding, verdict
 from boxlift.preflight.hosts import check_hosts
 from boxlift.preflight.inventory import Inventory, check_inventory
 from boxlift.preflight.look import Seen
-from boxlift.preflight.services import check_links, check_services
+from boxlift.preflight.services import backup_bytes, check_links, check_services
 from boxlift.project import create, new_secrets
 
 ROLES = ("portal", "database", "cache", "push", "search")
@@ -213,6 +213,17 @@ def test_room_for_the_whole_backup(room: int, ok: bool) -> None:
     assert fetch.ok
     assert disk.ok is ok
     assert disk.limit == "at least 15.0 GB, and the database on top"
+
+
+@pytest.mark.parametrize(
+    ("last", "size", "expected"), [(0, 1000, 1000), (4, 1000, 4500), (None, 1000, None), (4, None, None)]
+)
+def test_the_first_part_says_how_large_the_backup_is(
+    last: int | None, size: int | None, expected: int | None
+) -> None:
+    head = "00" * 64 if last is None else marks(last, 7)
+    assert backup_bytes({"head": head, "size": size}) == expected
+    assert backup_bytes({"error": "404"}) is None
 
 
 def test_a_backup_without_marks_says_nothing_of_its_size() -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import yaml
 
-from boxlift.errors import PreflightError, UsageError
+from boxlift.errors import UsageError
 from boxlift.figures import duration, local
 from boxlift.forecast.arrivals import ArrivalPattern, read_arrivals
 from boxlift.forecast.decision import GO_STEP
@@ -16,7 +16,7 @@ from boxlift.forecast.forecast import DRAWS, SEED, Question, forecast
 from boxlift.forecast.result import Forecast
 from boxlift.journal import Journal
 from boxlift.plan import Pass
-from boxlift.plan.state import position
+from boxlift.plan.state import position, release_of
 from boxlift.project import Project
 
 _QUICK_DRAWS = 500
@@ -48,7 +48,7 @@ def ask(
     arrivals = _arrivals(project, strict=detail)
     size_from = "as you said"
     if size is None:
-        size, size_from = _listed_size(project, chosen), "the files of the project's backup list"
+        size, size_from = project.backup_size(chosen), f"what backup/{chosen}.txt names"
     deadline = deadline or project.settings.deadline
     question = Question(
         pass_=chosen,
@@ -95,10 +95,11 @@ def freeze(project: Project, journal: Journal, pass_: Pass, *, anew: bool = Fals
 
     Once for each release, and with `anew` once more: when its backup has come.
     """
+    release = release_of(pass_, journal.verdicts())
+    if not anew and any((item.pass_, item.release) == (pass_, release) for item in journal.forecasts()):
+        return
     told = ask(project, journal, pass_, detail=False)
-    known = {(item.pass_, item.release) for item in journal.forecasts()}
-    if anew or (str(pass_), told.release) not in known:
-        journal.freeze(str(pass_), told.release, told.made, told.model_dump_json(by_alias=True))
+    journal.freeze(str(pass_), told.release, told.made, told.model_dump_json(by_alias=True))
 
 
 def _arrivals(project: Project, *, strict: bool) -> ArrivalPattern | None:
@@ -108,23 +109,6 @@ def _arrivals(project: Project, *, strict: bool) -> ArrivalPattern | None:
     except UsageError:
         if strict:
             raise
-        return None
-
-
-def _listed_size(project: Project, pass_: Pass) -> int | None:
-    """Bytes of a backup whose parts lie on the control node; None where they are behind links."""
-    try:
-        sources = project.backup(pass_).sources
-    except PreflightError:
-        return None
-    if any("://" in source for source in sources):
-        return None
-    paths = [project.root / source for source in sources]
-    if len(paths) == 1:
-        paths += sorted(paths[0].parent.glob(f"{paths[0].name}.*"))
-    try:
-        return sum(path.stat().st_size for path in paths) or None
-    except OSError:
         return None
 
 

@@ -11,7 +11,7 @@ from boxlift.preflight.hosts import check_hosts
 from boxlift.preflight.inventory import check_inventory, read_inventory
 from boxlift.preflight.letter import check_letter, confirm_letter, send_letter
 from boxlift.preflight.look import look
-from boxlift.preflight.services import check_services
+from boxlift.preflight.services import backup_bytes, check_services
 from boxlift.project import Project
 
 __all__ = ["Finding", "check_project", "confirm_letter", "send_letter", "verdict"]
@@ -29,6 +29,10 @@ def check_project(project: Project) -> list[Finding]:
     hosts = sorted({*inventory.hosts("production"), *inventory.hosts("preproduction")})
     with project.lock("check"):
         seen = look(project, hosts, _first_links(project))
+    for host in seen.values():
+        for pass_, answer in host.links.items():
+            if (known := backup_bytes(answer)) is not None:
+                project.remember_size(Pass(pass_), known)
     findings += [*check_hosts(inventory, seen), *check_services(inventory, seen)]
     findings.append(check_letter(project))
     return findings

@@ -63,6 +63,18 @@ def check_links(host: str, links: Mapping[str, Mapping[str, Any]], room: int) ->
         yield Finding("disk for the backup", host, room >= needed, measured, limit, "give /srv more disk")
 
 
+def backup_bytes(answer: Mapping[str, Any]) -> int | None:
+    """About how large a backup is, from what its first part says; None where it says nothing.
+
+    Every part but the last is as large as the first (backup_format 3.2); the last is taken for half of it.
+    """
+    first = int(answer.get("size") or 0)
+    last = read_marks(bytes.fromhex(str(answer.get("head") or ""))).last
+    if not first or last is None:
+        return None
+    return first * last + (first // 2 if last else first)
+
+
 def _packages(meaning: Mapping[str, Any]) -> Iterator[Finding]:
     lacking = sorted(name for name, there in meaning["packages"].items() if not there)
     yield Finding(

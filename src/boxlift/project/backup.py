@@ -2,10 +2,12 @@
 
 `backup/<pass>.txt` (0600) holds the URL or path of the first part, or the URL of each part, one a line; lines
 that begin with # are remarks. `backup/<pass>.password` (0600) holds the password of an encrypted backup.
+`backup/<pass>.size` is what `boxlift check` learned of the size behind the link.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import stat
@@ -74,6 +76,38 @@ def write(root: Path, pass_: Pass, sources: Sequence[str], password: str | None 
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(content + "\n")
+
+
+def size(root: Path, pass_: Pass) -> int | None:
+    """Bytes of the backup that is named now: of its files, or as remembered for its link; None if unknown."""
+    try:
+        sources = read(root, pass_).sources
+    except PreflightError:
+        return None
+    try:
+        if any("://" in source for source in sources):
+            amount, name = _size_file(root, pass_).read_text(encoding="utf-8").split()
+            return int(amount) if name == _name(sources) else None
+        parts = [root / source for source in sources]
+        if len(parts) == 1:
+            parts += parts[0].parent.glob(f"{parts[0].name}.*")
+        return sum(part.stat().st_size for part in parts) or None
+    except (OSError, ValueError):
+        return None
+
+
+def remember_size(root: Path, pass_: Pass, amount: int) -> None:
+    """Keep the size of the backup that is named now; a link to another one makes it void."""
+    _size_file(root, pass_).write_text(f"{amount} {_name(read(root, pass_).sources)}\n", encoding="utf-8")
+
+
+def _size_file(root: Path, pass_: Pass) -> Path:
+    return root / "backup" / f"{pass_}.size"
+
+
+def _name(sources: Sequence[str]) -> str:
+    """What tells one backup from another: its first link without the signature, hashed."""
+    return hashlib.sha256(sources[0].partition("?")[0].encode()).hexdigest()
 
 
 def _private(path: Path) -> str:

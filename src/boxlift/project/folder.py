@@ -91,6 +91,14 @@ class Project:
         """Say where the pass's backup is: URL or path of its first part, or the URL of each part."""
         backup.write(self.root, pass_, sources, password)
 
+    def backup_size(self, pass_: Pass) -> int | None:
+        """Bytes of the pass's backup, from its files or from what `boxlift check` learned of its link."""
+        return backup.size(self.root, pass_)
+
+    def remember_size(self, pass_: Pass, amount: int) -> None:
+        """Keep about how large the backup is that is named now."""
+        backup.remember_size(self.root, pass_, amount)
+
     def plan(self) -> Plan:
         """The plan of this move: its own file, or the default."""
         if self.settings.plan is None:

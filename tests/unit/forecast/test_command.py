@@ -113,9 +113,18 @@ def test_the_size_is_that_of_parts_that_lie_here(project: Project) -> None:
     project.set_backup(Pass.FINAL, ["parts/a.tar.gz"])
     found = told()["restore"]
     assert (found["bytes"], found["earlier"]) == (900, 30 * GB)
-    project.set_backup(Pass.FINAL, ["https://cloud.example/a.tar.gz?signature=canary"])
+
+
+def test_the_size_behind_a_link_is_what_the_check_learned(project: Project) -> None:
+    link = "https://cloud.example/a.tar.gz"
+    project.set_backup(Pass.FINAL, [f"{link}?signature=canary"])
     assert told()["restore"]["bytes"] == 30 * GB
+    project.remember_size(Pass.FINAL, 32 * GB)
+    project.set_backup(Pass.FINAL, [f"{link}?signature=another"])
+    assert told()["restore"]["bytes"] == 32 * GB
     assert "canary" not in call("forecast")
+    project.set_backup(Pass.FINAL, ["https://cloud.example/later.tar.gz"])
+    assert told()["restore"]["bytes"] == 30 * GB
 
 
 def test_the_deadline_of_the_project_is_by_the_portals_clock(project: Project) -> None:
