@@ -115,7 +115,13 @@ def test_progress_of_a_restore_is_read_from_its_status(kind: str) -> None:
 def test_a_status_that_is_half_written_is_survived() -> None:
     reader = Reader()
     broken = {
-        "bxbackup_status": {"state": "running", "bytes": "?", "parts": {"total": "x"}, "repairs": ["r"]}
+        "bxbackup_status": {
+            "state": "running",
+            "bytes": "?",
+            "parts": {"total": "x", "unpacked": float("nan")},
+            "rate": float("inf"),
+            "repairs": ["r"],
+        }
     }
     (restore,) = [told for told in reader.read(event("runner_retry", broken)) if isinstance(told, Restore)]
     assert restore.segment.bytes is None
@@ -133,6 +139,8 @@ def test_measures_are_read_and_torn_ones_left_out() -> None:
         ["table", "b_crm_lead", 1795197600.5, 4.5, 900, 1200, None],
         ["line", "", None, 30.0, 1, None, None],
         ["line", "", 1.0, "x", 1, None, None],
+        ["line", "", 1.0, 30.0, float("inf"), None, None],
+        ["line", "", float("nan"), float("nan"), 1, None, None],
         ["line", ""],
         "line",
     ]
