@@ -192,6 +192,8 @@ def test_an_interrupted_one_goes_on(
     with pytest.raises(KeyboardInterrupt):
         compare(stop)
     found = compare(lambda now: seen.append(now.done))
+    assert found.rate > 0
+    assert found.remaining == 0
     assert seen[0] > ROWS - 11
     assert (found.done, found.missing, found.in_bucket) == (ROWS, LOST, GONE)
     assert len(listed(tmp_path / "state")) == LOST + GONE
@@ -246,6 +248,7 @@ def test_restore_and_load_compare_and_tell(
     assert f"uploads only in a bucket of the cloud: {GONE};" in outcome.out
     status = json.loads((tmp_path / "state" / "status.json").read_text())
     assert status["compared"]["missing"] == LOST
+    assert f"uploads: {ROWS} of {ROWS} compared" in run("status", "--state", tmp_path / "state").out
     assert len(listed(tmp_path / "state")) == LOST + GONE
     server.rows(f"DROP DATABASE `{dropped}`")
     assert run("unpack", M1.first, "--to", tmp_path / "site").code == 0

@@ -368,6 +368,8 @@ def status(state_folder: Path, *, json: bool) -> int:
         f"{found['files']} files, {tables['loaded']} of {tables['total'] or '?'} tables, "
         f"{found['rows']:,} rows"
     )
+    if found.get("compared"):
+        out.print(f"uploads: {found['compared']['done']:,} of {found['compared']['rows']:,} compared")
     if found["eta"]:
         out.print(f"expected end: {found['eta']}")
     for repair in found["repairs"][-5:]:

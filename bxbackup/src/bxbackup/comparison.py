@@ -27,6 +27,7 @@ from typing import Any, BinaryIO, Literal
 
 from bxbackup.durable import read_json, room_for, write_json
 from bxbackup.errors import AbsentError, BackupError, DamagedError, RefusedError
+from bxbackup.pathset import PathSet
 from bxbackup.report import amount
 from bxbackup.server import Row as SqlRow
 from bxbackup.server import Session, SessionLostError, patiently, read_account, telling
@@ -108,7 +109,7 @@ class Comparison:
     :param hashed: files that have their MD5.
     :param in_bucket: not here, but said to lie in a bucket of the cloud.
     :param without_row: files on disk that no row names.
-    :param bytes: read so far for MD5s, of `bytes_total`.
+    :param bytes: read so far for MD5s, of `bytes_total`, at `rate` bytes per second.
     """
 
     rows: int = 0
@@ -123,7 +124,13 @@ class Comparison:
     without_row_bytes: int = 0
     bytes: int = 0
     bytes_total: int = 0
+    rate: float = 0.0
     examples: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds to the end; None while that is not known."""
+        return (self.bytes_total - self.bytes) / self.rate if self.rate else None
 
     @property
     def damaged(self) -> int:
@@ -219,12 +226,15 @@ class _Work:
             self._go_on(report)
             self.found.rows, self.found.bytes_total = self._sums(hashes=hashes)
             with ThreadPoolExecutor(_AT_ONCE) as pool:
-                said = time.monotonic()
+                said = began = time.monotonic()
+                begun_with = self.found.bytes
                 for rows in self._slices(hashes=hashes):
                     for row, kind, line in pool.map(self._look, rows):
                         self.found.count(row, kind, hashed=row.md5 is not None)
                         report.write(line)
                     self.after = rows[-1].id
+                    spent = max(time.monotonic() - began, 1e-3)
+                    self.found.rate = round((self.found.bytes - begun_with) / spent)
                     self.progress(self.found)
                     if time.monotonic() - said > _EVERY:
                         self._keep(report)
@@ -299,14 +309,15 @@ class _Work:
 
     def _count_strangers(self) -> None:
         """Count the files that no row names."""
-        known: set[int] = set()
+        known = PathSet()
         last = -1
         while page := self._page(last, hashes=False):
-            known.update(_key(row.path) for row in page)
+            for row in page:
+                known.add((UPLOAD, os.fsencode(row.path)))
             last = page[-1].id
         self.found.without_row = self.found.without_row_bytes = 0
         for path, size in _files(self.upload):
-            if _key(path) not in known:
+            if (UPLOAD, os.fsencode(path)) not in known:
                 self.found.without_row += 1
                 self.found.without_row_bytes += size
 
@@ -406,8 +417,3 @@ def _line(*values: object) -> bytes:
 
 def _md5() -> Any:
     return hashlib.md5(usedforsecurity=False)
-
-
-def _key(path: str) -> int:
-    """64 bits that stand for a path: a set of these keeps memory bounded for a million files."""
-    return int.from_bytes(hashlib.blake2b(os.fsencode(path), digest_size=8).digest(), "little")

@@ -71,7 +71,7 @@ class Display:
     def comparing(self, found: Comparison) -> None:
         """How far a comparison is."""
         text = f"{self._doing} · file {found.done:,} of {found.rows:,}"
-        self._show(text, found.bytes, found.bytes_total)
+        self._show(text, found.bytes, found.bytes_total, found.rate, found.remaining)
 
     def restoring(self, status: Status) -> None:
         """How far a restore is, all rooms."""
@@ -80,6 +80,9 @@ class Display:
         text = f"{self._doing} · parts: {parts['fetched']} fetched, {parts['unpacked']} unpacked of {total}"
         if status.tables_total:
             text += f" · table {status.tables_loaded} of {status.tables_total}"
+        compared = status.extra.get("compared")
+        if compared is not None:
+            text += f" · upload {compared['done']:,} of {compared['rows']:,} compared"
         if status.state == "waiting":
             text += " · waiting for the time window"
         for repair in status.repairs[self._repairs :]:

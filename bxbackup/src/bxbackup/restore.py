@@ -595,4 +595,6 @@ class Restore:
         load = self._load
         if load is not None and load.bytes and load.bytes < load.total_bytes:
             found.append(spent * (load.total_bytes - load.bytes) / load.bytes)
+        if self._compared is not None and self._compared.remaining is not None:
+            found.append(self._compared.remaining)
         return max(found) if found else None
