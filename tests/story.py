@@ -5,6 +5,7 @@ Deterministic: the same journal in every run. Times are those of a week in Novem
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from boxlift.journal import Journal, Result, Segment
+from boxlift.forecast.arrivals import FILE, HOURS, ArrivalPattern, KindName, Pattern, Taken, Week
+from boxlift.forecast.inquiry import ask
+from boxlift.journal import Journal, Measure, Result, Segment
 from boxlift.plan import Kind, Pass, default_plan
 from boxlift.project import Project
 from boxlift.project.folder import load
@@ -21,7 +24,9 @@ ZONE = ZoneInfo("Europe/Moscow")
 SIZE = 30_000_000_000
 """Bytes of the backup: about 30 GB."""
 PORTAL, STAGING = "portal-1", "staging-1"
-_PART = SIZE // 22
+_PARTS = 22
+_PART = SIZE // _PARTS
+_LARGE = {"b_crm_event": 2_100_000_000, "b_im_message": 1_700_000_000, "b_tasks": 900_000_000}
 _TABLES = 812
 _TESTS = {
     "environment": ("test_clock.py::test_clocks_agree", "test_marker.py::test_every_host_carries_the_marker"),
@@ -61,6 +66,7 @@ _SECONDS = {
     "build-staging": 1420,
     "activate-release": 48,
     "repair-portal": 1260,
+    "delete-test-data": 210,
     "backup-production": 4100,
     "open-portal": 140,
     "send-password-letters": 900,
@@ -84,7 +90,6 @@ _PERSONS = {
     "go-no-go": ("Board", 900, "go"),
     "stop-cloud-sales": ("D. Orlova", 1200, None),
     "transfer-delta": ("boxlift team", 6800, "151 leads, 38 contacts, 22 deals; counts agree"),
-    "delete-test-data": ("D. Orlova", 1700, None),
     "declare-healthy": ("D. Orlova", 600, None),
     "switch-names": ("boxlift team", 3300, None),
     "start-box-sales": ("D. Orlova", 900, "every branch has logged in"),
@@ -174,9 +179,9 @@ class Story:
         for number, rate in enumerate([*rates, 0.0]):
             segments.append(_look(self.clock.now + number * 120, fetched, rate * unit, number / looks))
             fetched += rate * unit * 120
-        self.journal.add(
-            attempt, [], [*segments, _look(self.clock.now + seconds, SIZE, 0.0, 1.0, state="done")]
-        )
+        last = _look(self.clock.now + seconds, SIZE, 0.0, 1.0, state="done")
+        arrived = [round(rate * unit * 120) for rate in rates]
+        self.journal.add(attempt, [], [*segments, last], _measures(self.clock.now, seconds, arrived))
         for share, part in ((0.31, 7), (0.68, 15)) if pass_ is Pass.REHEARSAL else ((0.52, 12),):
             self.journal.incident(
                 pass_,
@@ -197,6 +202,25 @@ class Story:
                 cost=17 * 120,
                 at=self.clock.now + 216 * 120,
             )
+
+
+def _measures(start: float, seconds: float, arrived: Sequence[int]) -> list[Measure]:
+    """What bxbackup hands over at the end: the line, each part, its unpacking, the larger tables."""
+    lines = [
+        Measure(PORTAL, "line", "", start + 120 * number, 120.0, amount)
+        for number, amount in enumerate(arrived)
+    ]
+    step = 120 * len(arrived) / _PARTS
+    parts = [
+        Measure(PORTAL, kind, f"acme.tar.gz.{number}", start + number * step, took, amount)
+        for number in range(_PARTS)
+        for kind, took, amount in (("part", step, _PART), ("unpack", 95.0, 3 * _PART))
+    ]
+    tables = [
+        Measure(PORTAL, "table", name, start + seconds * 0.9, amount / 6e6, amount, rows=amount // 300)
+        for name, amount in _LARGE.items()
+    ]
+    return [*lines, *parts, *tables]
 
 
 def _look(at: float, fetched: float, rate: float, share: float, *, state: str = "running") -> Segment:
@@ -243,9 +267,77 @@ def tell(project: Project, *, until: str = "soak") -> None:
         _prepare(story)
         _move(story, Pass.REHEARSAL, moment(5, 18, 30), hours=10)
         if until == "rehearsal":
+            _count_arrivals(project)
             return
+        _count_arrivals(project)
+        _find_sources(project, "final-1")
         journal.choose(Pass.FINAL)
+        told = ask(project, journal, Pass.FINAL, now=moment(11, 12), detail=False)
+        journal.freeze(Pass.FINAL, told.release, told.made, told.model_dump_json(by_alias=True))
         _move(story, Pass.FINAL, moment(12, 18, 20), hours=14, until=until)
+        journal.verdict(
+            Pass.FINAL,
+            "lead:mailbox-2",
+            "final-1",
+            verdict="confirm",
+            by="D. Orlova",
+            note="test letter came",
+        )
+
+
+def _count_arrivals(project: Project) -> None:
+    """Over 100 leads a working day, few at night and on Sundays, in half a year."""
+    weeks, week = 26, []
+    for hour in range(HOURS):
+        day, slot = divmod(hour, 24)
+        busy = (1.0, 1.1, 1.05, 1.0, 0.8, 0.25, 0.08)[day]
+        week.append(round(weeks * busy * max(0.15, 13.0 - 0.38 * (slot - 13.5) ** 2)))
+    shares: dict[KindName, int] = {"leads": 1, "deals": 4, "contacts": 3}
+    kinds = {
+        kind: Pattern(
+            hours=tuple(count // share for count in week),
+            weeks=weeks,
+            first="2026-05-07 08:00:12",
+            last="2026-11-05 18:02:51",
+            weekly=tuple(
+                Week(week=f"2026-{number}", count=sum(week) // share // weeks) for number in range(19, 45)
+            ),
+        )
+        for kind, share in shares.items()
+    }
+    pattern = ArrivalPattern(
+        release="rehearsal-1",
+        timezone="Europe/Moscow",
+        backup=Taken(began="2026-11-05 18:05:00", ended="2026-11-05 18:40:00", zone="Europe/Moscow"),
+        kinds=kinds,
+    )
+    path = project.root / FILE
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(pattern.model_dump_json(by_alias=True), encoding="utf-8")
+
+
+def _find_sources(project: Project, release: str) -> None:
+    """Lead sources as the playbooks lay them into the project."""
+    told = (
+        ("web-form-1", "web-form", "Offer for a flat", "https://acme.bitrix24.example/~form1", True),
+        ("web-form-4", "web-form", "Summer campaign", "https://acme.bitrix24.example/~form4", False),
+        ("mailbox-2", "mailbox", "sales@acme.example", "sales@acme.example", True),
+        ("number-1", "number", "Office, Asterisk", "+7 495 000-00-00", True),
+    )
+    sources = [
+        {"id": name, "kind": kind, "title": title, "address": address, "active": active, "owner": "D. Orlova"}
+        for name, kind, title, address, active in told
+    ]
+    path = project.root / "evidence" / release / "leads.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {
+        "schema": 1,
+        "release": release,
+        "collected": "2026-11-14T00:10:00Z",
+        "domain": "portal.acme.example",
+        "sources": sources,
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
 
 
 def _steps(phases: Sequence[str], pass_: Pass) -> Iterator[tuple[str, Kind]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
@@ -70,12 +71,16 @@ def outlook(project: Project, journal: Journal, pass_: Pass) -> Forecast:
 
 def when_done(project: Project, journal: Journal, pass_: Pass) -> str:
     """When a pass will be done, in the words of `status`, `plan` and `run`."""
-    told = outlook(project, journal, pass_)
+    return in_words(outlook(project, journal, pass_))
+
+
+def in_words(told: Forecast, moment: Callable[[float | None], str] = local) -> str:
+    """When the forecast's pass will be done; `moment` writes a time."""
     if told.finish is None:
         return f"the {told.pass_name} is complete"
     left = duration(told.finish.p50 - told.made)
-    text = f"{local(told.finish.p50)}; 80 of 100 moves by {local(told.finish.p80)} ({left} left)"
-    return "; ".join([text, *_latest_go(told)])
+    text = f"{moment(told.finish.p50)}; 80 of 100 moves by {moment(told.finish.p80)} ({left} left)"
+    return "; ".join([text, *_latest_go(told, moment)])
 
 
 def advice(project: Project, journal: Journal, pass_: Pass, step: str) -> list[str]:
@@ -83,10 +88,10 @@ def advice(project: Project, journal: Journal, pass_: Pass, step: str) -> list[s
     return _latest_go(outlook(project, journal, pass_)) if step == GO_STEP else []
 
 
-def _latest_go(told: Forecast) -> list[str]:
+def _latest_go(told: Forecast, moment: Callable[[float | None], str] = local) -> list[str]:
     if told.decision is None or told.decision.latest_go is None:
         return []
-    limit, deadline = local(told.decision.latest_go), local(told.decision.deadline)
+    limit, deadline = moment(told.decision.latest_go), moment(told.decision.deadline)
     return [f"the latest hour to say go is {limit}: 95 of 100 moves then meet {deadline}"]
 
 

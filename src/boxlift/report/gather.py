@@ -8,13 +8,17 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
 from boxlift.errors import UsageError
+from boxlift.forecast.arrivals import read_arrivals
+from boxlift.forecast.inquiry import ask, in_words
+from boxlift.forecast.result import Forecast
 from boxlift.journal import Journal
 from boxlift.plan import Kind, Pass, Plan
 from boxlift.plan.standing import command, standing
 from boxlift.plan.state import Position, position
 from boxlift.project import Project
-from boxlift.report.clock import clock_of
+from boxlift.report.clock import Clock, clock_of
 from boxlift.report.model import Doubt, Event, Missing, Report, Task, Word
+from boxlift.report.outlook import Week, week
 from boxlift.report.proof import repairs, verifications
 from boxlift.report.timeline import passage
 from boxlift.report.transfer import transfers
@@ -33,6 +37,7 @@ def gather(project: Project, pass_: Pass | None = None, *, now: float | None = N
         chosen = pass_ or Pass(journal.chosen_pass() or Pass.REHEARSAL)
         positions = {name: position(plan, journal, name, runner_alive=alive) for name in Pass}
         here = positions[chosen]
+        told = _shown(lambda: ask(project, journal, pass_, now=now))
         events = _events(journal)
         checked = verifications(plan, journal)
         present = now - now % _LIVE if alive else now
@@ -42,7 +47,7 @@ def gather(project: Project, pass_: Pass | None = None, *, now: float | None = N
             made=now,
             clock=clock,
             running=alive,
-            standing=standing(here, journal, moment=clock.moment),
+            standing=standing(here, journal, moment=clock.moment, forecast=_done(told, here, clock)),
             passages=tuple(
                 passage(journal, where, now=present, current=name is chosen)
                 for name, where in positions.items()
@@ -58,6 +63,8 @@ def gather(project: Project, pass_: Pass | None = None, *, now: float | None = N
                 for item in here.doubtful
                 if item.doubt is not None
             ),
+            forecast=told,
+            week=_week(project, told, clock),
             risks=_shown(lambda: risk_view(project.root, journal, here, load_register(project.root))),
             leads=_leads(project, journal, here),
         )
@@ -78,6 +85,23 @@ def _leads(project: Project, journal: Journal, here: Position) -> LeadView | Mis
             f"nobody has looked for the lead sources of {here.release} yet", "boxlift run repair-portal"
         )
     return view
+
+
+def _done(told: Forecast | Missing, here: Position, clock: Clock) -> str | None:
+    """When the pass that it stands in will be done; None where another one is forecast."""
+    if isinstance(told, Missing) or told.pass_name is not here.pass_:
+        return None
+    return in_words(told, clock.moment)
+
+
+def _week(project: Project, told: Forecast | Missing, clock: Clock) -> Week | Missing:
+    pattern = _shown(lambda: read_arrivals(project.root))
+    if isinstance(pattern, Missing):
+        return pattern
+    found = week(pattern, told if isinstance(told, Forecast) else None, clock) if pattern else None
+    if pattern is None:
+        return Missing("nobody has counted yet when leads come", "boxlift run restore-backup")
+    return found or Missing(f"the database of {pattern.release} knows no leads, deals or contacts")
 
 
 def _version() -> str | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from boxlift.forecast.result import Forecast
 from boxlift.plan.standing import Standing
 from boxlift.report.clock import Clock
+from boxlift.report.outlook import Week
 from boxlift.risks import LeadView, RiskView
 
 
@@ -267,6 +269,8 @@ class Report:
     tasks: tuple[Task, ...]
     words: tuple[Word, ...]
     doubts: tuple[Doubt, ...]
+    forecast: Forecast | Missing
+    week: Week | Missing
     risks: RiskView | Missing
     leads: LeadView | Missing
 

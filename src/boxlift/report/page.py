@@ -9,15 +9,23 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from boxlift.figures import count, duration, size
+from boxlift.plan import Pass
 from boxlift.report.model import Missing, Report
+from boxlift.report.outlook import compared, facts, steps_ahead
+from boxlift.report.plot import span as span_plot
 from boxlift.report.plot import timeline as timeline_plot
 from boxlift.report.plot import transfer as transfer_plot
+from boxlift.report.plot import week as week_plot
+from boxlift.report.plot.week import DAYS
 from boxlift.report.transfer import hourly
 
 SECTIONS = {
     "standing": "Where we are",
     "left": "What is left, and by whom",
+    "forecast": "When it will be done",
+    "week": "When to start",
     "timeline": "Timeline",
+    "facts": "Forecast and fact",
     "transfer": "Transfer",
     "events": "Incidents",
     "repairs": "Repairs and their proof",
@@ -67,8 +75,15 @@ def _environment() -> Environment:
     }
     environment.globals |= {
         "hourly": hourly,
+        "compared": compared,
+        "days": DAYS,
+        "facts": facts,
+        "passes": tuple(Pass),
+        "span_plot": span_plot.draw,
+        "steps_ahead": steps_ahead,
         "timeline_plot": timeline_plot.draw,
         "transfer_plot": transfer_plot.draw,
+        "week_plot": week_plot.draw,
     }
     environment.tests["missing"] = lambda part: isinstance(part, Missing)
     return environment

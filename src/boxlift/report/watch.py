@@ -12,6 +12,7 @@ import secrets
 import signal
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from importlib import resources
 from urllib.parse import urlsplit
 
@@ -27,7 +28,11 @@ from boxlift.report.page import policy, render, sections
 HOST = "127.0.0.1"
 _OURS = frozenset({"127.0.0.1", "localhost", "::1"})
 _FRESH = 2.0
-"""Seconds for which a look at the journal serves everybody who asks."""
+"""Seconds for which a look at the project serves everybody who asks, at least."""
+_REST = 9
+"""Times as long as the last look took is waited before the next, which leaves the machine to the run."""
+_LONGEST = 15.0
+"""Seconds that a reader waits for news at most."""
 _HEADERS = {
     "Cache-Control": "no-store",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -38,6 +43,14 @@ _HEADERS = {
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+@dataclass(frozen=True)
+class _Look:
+    """The project at one moment, and the sections of its report."""
+
+    report: Report
+    parts: dict[str, str]
+
+
 class _View:
     """The newest look at the project. Looks are made one at a time, in a thread: plots take a while."""
 
@@ -45,15 +58,22 @@ class _View:
         self._project = project
         self._pass = pass_
         self._lock = asyncio.Lock()
-        self._report: Report | None = None
+        self._newest: _Look | None = None
         self._until = 0.0
 
-    async def report(self) -> Report:
+    async def look(self) -> _Look:
+        """The newest; a new one only when the last has been good for long enough."""
         async with self._lock:
-            if self._report is None or time.monotonic() >= self._until:
-                self._report = await asyncio.to_thread(gather, self._project, self._pass)
-                self._until = time.monotonic() + _FRESH
-            return self._report
+            began = time.monotonic()
+            if self._newest is None or began >= self._until:
+                self._newest = await asyncio.to_thread(self._make)
+                ended = time.monotonic()
+                self._until = ended + min(max(_FRESH, _REST * (ended - began)), _LONGEST)
+            return self._newest
+
+    def _make(self) -> _Look:
+        report = gather(self._project, self._pass)
+        return _Look(report, sections(report))
 
 
 @web.middleware
@@ -76,7 +96,7 @@ def application(project: Project, pass_: Pass | None, word: str) -> web.Applicat
     view = _View(project, pass_)
 
     async def page(_: web.Request) -> web.Response:
-        text = await asyncio.to_thread(render, await view.report(), live=True)
+        text = await asyncio.to_thread(render, (await view.look()).report, live=True)
         headers = {"Content-Security-Policy": f"{policy(live=True)}; frame-ancestors 'none'"}
         return web.Response(text=text, content_type="text/html", headers=headers)
 
@@ -86,16 +106,15 @@ def application(project: Project, pass_: Pass | None, word: str) -> web.Applicat
 
     async def news(_: web.Request) -> web.Response:
         try:
-            report = await view.report()
-            parts = await asyncio.to_thread(sections, report)
+            look = await view.look()
         except BoxliftError as error:
             return web.json_response({"error": error.message}, status=503)
         return web.json_response(
             {
-                "at": report.clock.iso(report.made),
-                "made": report.clock.moment(report.made),
-                "running": report.running,
-                "sections": parts,
+                "at": look.report.clock.iso(look.report.made),
+                "made": look.report.clock.moment(look.report.made),
+                "running": look.report.running,
+                "sections": look.parts,
             }
         )
 

@@ -8,14 +8,18 @@ from pathlib import Path
 
 import pytest
 
+from boxlift.figures import duration
+from boxlift.forecast.arrivals import FILE
+from boxlift.forecast.result import Forecast
 from boxlift.journal import Measure, Segment
 from boxlift.plan import Pass
 from boxlift.project import Project
 from boxlift.report import gather, render
 from boxlift.report.model import Course, Missing, Report
 from boxlift.report.page import SECTIONS
+from boxlift.report.plot.week import chosen_hours
 from boxlift.report.transfer import hourly
-from tests.story import SIZE, moment, tell
+from tests.story import SIZE, empty, moment, tell
 from tests.unit.report.page import parse, section
 
 CANARY = "c4nary-9f3b71"
@@ -37,7 +41,17 @@ def begin(project: Project, step: str = "restore-backup", *, release: str = "reh
 
 def test_a_project_in_which_nothing_happened_says_so_in_every_section(project: Project) -> None:
     text = render(gather(project))
-    for name in ("timeline", "transfer", "events", "repairs", "verification", "leads", "words"):
+    for name in (
+        "week",
+        "timeline",
+        "facts",
+        "transfer",
+        "events",
+        "repairs",
+        "verification",
+        "leads",
+        "words",
+    ):
         empty = [
             one.words() for one in section(text, name).all("p") if one.attributes.get("class") == "empty"
         ]
@@ -66,6 +80,68 @@ def test_all_times_are_those_of_the_portals_zone(story: Report) -> None:
     assert "Europe/Moscow" in parse(text).all("header")[0].words()
     assert "Sun 15 Nov 2026, 11:00" in text
     assert 'datetime="2026-11-15T08:00:00.000Z"' in text
+
+
+@pytest.fixture(scope="module")
+def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Report:
+    """As it stands after the rehearsal: the final move is planned."""
+    project = empty(tmp_path_factory.mktemp("acme"))
+    tell(project, until="rehearsal")
+    return gather(project, now=moment(10, 11))
+
+
+def test_after_the_rehearsal_the_final_move_is_forecast(rehearsed: Report) -> None:
+    told = rehearsed.forecast
+    assert isinstance(told, Forecast)
+    assert told.cut_over is not None
+    text = render(rehearsed)
+    words = section(text, "forecast").words()
+    assert duration(told.cut_over.seconds.p80) in words
+    assert "What decides most is" in words
+    assert "No deadline is set" in words
+    assert len(section(text, "forecast").all("svg")) == 1
+
+
+def test_a_start_is_recommended_and_framed_in_the_week(rehearsed: Report) -> None:
+    told, week = rehearsed.forecast, rehearsed.week
+    assert isinstance(told, Forecast)
+    assert not isinstance(week, Missing)
+    assert told.starts is not None
+    began = rehearsed.clock.at(told.starts.best[0].at)
+    assert 24 * began.weekday() + began.hour in week.chosen
+    text = render(rehearsed)
+    best = rehearsed.clock.moment(told.starts.best[0].at)
+    assert f"order the backup for {best}" in section(text, "week").words()
+    assert week.kind == "leads"
+    assert sum(week.hours) == pytest.approx(546, abs=1)
+    assert section(text, "week").all("table")[-1].words().count(":00") == 24
+
+
+def test_the_forecast_is_held_against_the_fact(story: Report) -> None:
+    told = story.forecast
+    assert isinstance(told, Forecast)
+    text = section(render(story), "facts")
+    (restore,) = [fact for fact in told.facts if fact.step == "restore-backup"]
+    assert restore.inside
+    row = next(row for row in text.all("tr") if "restore-backup" in row.words())
+    assert row.words().endswith("14 h inside")
+    assert "cut-over" in text.words()
+    assert "Forecasts made before the fact" in text.words()
+
+
+def test_a_broken_count_of_arrivals_leaves_the_rest_standing(project: Project) -> None:
+    path = project.root / FILE
+    path.parent.mkdir()
+    path.write_text("{", encoding="utf-8")
+    report = gather(project)
+    assert isinstance(report.week, Missing)
+    assert isinstance(report.forecast, Missing)
+    assert "cannot be used" in section(render(report), "week").words()
+
+
+def test_hours_go_over_the_weeks_end() -> None:
+    assert chosen_hours(166, 4) == {166, 167, 0, 1}
+    assert len(chosen_hours(5, 1000)) == 168
 
 
 def test_every_attempt_and_every_persons_step_is_in_the_timeline(story: Report) -> None:
@@ -295,7 +371,7 @@ def test_tables_and_plots_can_be_read_aloud(story: Report) -> None:
         assert table.all("caption")
         assert all(head.attributes.get("scope") in {"col", "row"} for head in table.all("th"))
     drawings = page.all("svg")
-    assert len(drawings) == 4
+    assert len(drawings) == 7
     for drawing in drawings:
         assert drawing.attributes["role"] == "img"
         assert drawing.all("title")[0].words()
