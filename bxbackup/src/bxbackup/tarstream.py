@@ -14,7 +14,6 @@ BLOCK = 512
 LONGEST_NAME = 1 << 16
 _ZERO = bytes(BLOCK)
 _BLANK = b"\0 \t\r\n"
-_OCTAL = re.compile(rb"\A[ \0]*([0-7]{0,12})[ \0]*\Z")
 _V7_TAIL = bytes(BLOCK - 257)
 _FILE_TYPES = frozenset(b"0\x007")
 _NESTED = re.compile(rb"[05L]")
@@ -193,10 +192,15 @@ def number(text: bytes) -> int | None:
     """A numeric header field: octal, or GNU's base 256; None if it is neither."""
     if text[:1] == b"\x80":
         return int.from_bytes(text[1:], "big")
-    match = _OCTAL.match(text)
-    if match is None:
+    digits = text.strip(b" \0")
+    if not digits:
+        return 0
+    if not digits.isdigit():
         return None
-    return int(match.group(1) or b"0", 8)
+    try:
+        return int(digits, 8)
+    except ValueError:
+        return None
 
 
 def read_header(block: bytes) -> Header | None:
@@ -223,10 +227,14 @@ class TarParser:
 
     sink: Sink
     at: Position = field(default_factory=Position)
+    _data: bytes = b""
+    _start: int = 0
+    _flags: dict[int, bytes] = field(default_factory=dict)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the stream."""
         at = self.at
+        self._data, self._start, self._flags = data, at.offset + len(at.pending), {}
         view = memoryview(data)
         while view:
             if at.entry is not None:
@@ -358,7 +366,7 @@ class TarParser:
             if not at.damaged:
                 if entry.kind == "file":
                     # With the padding: a swallowed header may reach into what should be that.
-                    self._watch(view[: at.remaining + at.padding], entry)
+                    self._watch(min(len(view), at.remaining + at.padding), entry)
                 self.sink.data(piece)
             at.remaining -= len(piece)
             at.offset += len(piece)
@@ -392,21 +400,25 @@ class TarParser:
         if at.nested is not None:
             self._judge_nested(entry, at.nested)
 
-    def _watch(self, piece: memoryview, entry: Entry) -> None:
+    def _watch(self, length: int, entry: Entry) -> None:
         """Note blocks of a file's data that look like headers of the same writer: a file that shrank while
         it was archived swallows the entries that follow it (backup_format 2.17)."""
-        at = self.at
-        skip = -(at.offset - entry.offset) % BLOCK
-        end = skip + (len(piece) - skip) // BLOCK * BLOCK
-        for match in _NESTED.finditer(bytes(piece[skip + 156 : end : BLOCK])):
-            where = skip + match.start() * BLOCK
-            block = bytes(piece[where : where + BLOCK])
+        first = self.at.offset - self._start
+        if first < 0:
+            return
+        # The flags of all blocks at once, for all the small files in them.
+        phase = (entry.offset - self._start) % BLOCK
+        flags = self._flags.get(phase)
+        if flags is None:
+            flags = self._flags[phase] = self._data[phase + 156 :: BLOCK]
+        for match in _NESTED.finditer(flags, -((phase - first) // BLOCK), (first + length - phase) // BLOCK):
+            where = phase + match.start() * BLOCK
+            block = self._data[where : where + BLOCK]
             if block[257:] != _V7_TAIL:
                 continue
             header = read_header(block)
-            if header is None:
-                continue
-            self._chain(header, at.offset + where)
+            if header is not None:
+                self._chain(header, self._start + where)
 
     def _chain(self, header: Header, start: int) -> None:
         """Put a header found inside data behind the chain of those before it."""

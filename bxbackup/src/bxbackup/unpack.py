@@ -13,6 +13,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import Any, Literal
 
@@ -121,8 +122,10 @@ def safe_path(name: bytes) -> tuple[bytes, ...]:
         raise RefusedError(f"the archive holds an absolute path: {shown_name(name)}", advice=_HOSTILE)
     if b"\0" in name:
         raise RefusedError(f"the archive holds an impossible name: {shown_name(name)}", advice=_HOSTILE)
-    alike = components if name.isascii() else tuple(_normal(component) for component in components)
-    if b".." in alike or b"." in alike or any(b"/" in component for component in alike):
+    alike = components
+    if not name.isascii():
+        alike = tuple(part for component in components for part in _normal(component).split(b"/"))
+    if b".." in alike or b"." in alike or len(alike) != len(components):
         raise RefusedError(
             f"the archive holds a path that leaves its folder: {shown_name(name)}", advice=_HOSTILE
         )
@@ -255,7 +258,7 @@ class Counts:
 
 
 class Unpacker:
-    """A sink that writes entries below folders.
+    """A sink that writes entries below folders. A full disk is an OSError here: see `durable.room_for`.
 
     :param rooms: folder for each room; a room without a folder goes to `site`, keeping its whole path, except
         `ignored`, which goes nowhere.
@@ -315,12 +318,13 @@ class Unpacker:
         name = self._names.utf8(entry.name)
         components = safe_path(name)
         check_kind(entry, name)
-        if len(name) > _LONGEST_PATH or max(map(len, components), default=0) > _LONGEST_COMPONENT:
+        if len(name) > _LONGEST_COMPONENT and _too_long(name, components):
             text = f"its name is too long for this file system ({len(name)} bytes); it is left out"
             self.problem(Problem("unsupported", entry.offset, entry.size, entry.name, text))
             return
         placed = placement(b"/".join(components))
-        self.apart.update(place for place in _APART if placed.path.startswith(place + b"/"))
+        if placed.path.startswith(b"bitrix/backup/"):
+            self.apart.update(place for place in _APART if placed.path.startswith(place + b"/"))
         if placed.room == "list" and "list" not in self._folders:
             self.apart.add(placed.path)
         if placed.room == "dump":
@@ -328,13 +332,12 @@ class Unpacker:
         elif entry.kind == "file" or placed.path not in _DUMP_FOLDERS:
             self.dump_ends()
         self._entry = entry
-        with room_for(self._rooms["site"]):
-            if entry.kind == "directory":
-                self._folder(components)
-            elif placed.room != "ignored":
-                if entry.size > _LARGE:
-                    self._check_room(entry)
-                self._open(placed)
+        if entry.kind == "directory":
+            self._folder(components)
+        elif placed.room != "ignored":
+            if entry.size > _LARGE:
+                self._check_room(entry)
+            self._open(placed)
 
     def _check_room(self, entry: Entry) -> None:
         """A large file says its size before its bytes come: a full disk is told before it is full."""
@@ -353,11 +356,10 @@ class Unpacker:
         """Write the next bytes."""
         if self._file is None:
             return
-        with room_for(self._rooms["site"]):
-            while piece:
-                count = os.write(self._file.descriptor, piece)
-                self._file.written += count
-                piece = piece[count:]
+        while piece:
+            count = os.write(self._file.descriptor, piece)
+            self._file.written += count
+            piece = piece[count:]
 
     def end(self) -> None:
         """Close the file and enter it in the list."""
@@ -370,7 +372,7 @@ class Unpacker:
         self._reuse(file)
         self.counts.files += 1
         self.counts.bytes += file.written
-        self._note({"path": _text(file.components), "room": file.room, "size": file.written})
+        self._note(file.components, file.room, file.written)
 
     def _reuse(self, file: _OpenFile) -> None:
         """Put the earlier release's file in place of the one just written, if every byte is the same."""
@@ -547,7 +549,7 @@ class Unpacker:
         self._folders["site"].descriptor(components)
         if self._remember("folder", b"/".join(components)):
             self.counts.folders += 1
-            self._note({"path": _text(components), "room": "folder", "size": 0})
+            self._note(components, "folder", 0)
 
     def _where(self, placed: Placement) -> tuple[Room, tuple[bytes, ...]]:
         room: Room = placed.room if placed.room in self._folders else "site"
@@ -599,8 +601,9 @@ class Unpacker:
             )
         os.unlink(components[-1], dir_fd=folder)
 
-    def _note(self, line: dict[str, Any]) -> None:
-        self._listing.write(json.dumps(line, ensure_ascii=True).encode() + b"\n")
+    def _note(self, components: tuple[bytes, ...], room: str, size: int) -> None:
+        path = encode_basestring_ascii(os.fsdecode(b"/".join(components)))
+        self._listing.write(f'{{"path": {path}, "room": "{room}", "size": {size}}}\n'.encode("ascii"))
 
 
 @dataclass
@@ -638,8 +641,8 @@ class _Recovery:
         """Only one level deep."""
 
 
-def _text(components: tuple[bytes, ...]) -> str:
-    return os.fsdecode(b"/".join(components))
+def _too_long(name: bytes, components: tuple[bytes, ...]) -> bool:
+    return len(name) > _LONGEST_PATH or max(map(len, components)) > _LONGEST_COMPONENT
 
 
 def _folds_case(folder: int) -> bool:

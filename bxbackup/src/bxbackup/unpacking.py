@@ -10,7 +10,7 @@ from typing import Any
 
 from bxbackup.ahead import Ahead
 from bxbackup.cipher import SERVICE_BLOCK, Decryption, password_needed, read_service_block, unlock
-from bxbackup.durable import read_json, write_json
+from bxbackup.durable import read_json, room_for, write_json
 from bxbackup.errors import AbsentError, DamagedError, RefusedError
 from bxbackup.evidence import fetch_note
 from bxbackup.ownership import Ownership
@@ -172,7 +172,7 @@ class Unpacking:
             self._sliced = sliced(path)
         if self._sliced and self._slices is None:
             self._slices = self._reread(path)
-        with path.open("rb") as file:
+        with path.open("rb") as file, room_for(self.rooms["site"]):
             reader = VolumeReader(file, name, slices=self._slices)
             with Ahead(plain(reader.blocks(), self.next, self.decryption), _AHEAD) as blocks:
                 for block in blocks:
