@@ -153,12 +153,11 @@ def test_a_run_killed_after_the_link_leaves_the_old_release_as_it_is(tmp_path: P
         work.take(part, part.name)
     assert work.finish()
     work.close()
-    work = begin("new")
-    shutil.copytree(tmp_path / "new-state", tmp_path / "kept-0", dirs_exist_ok=True)
     for number, part in enumerate(parts, 1):
+        work = begin("new")
         work.take(part, part.name)
-        shutil.copytree(tmp_path / "new-state", tmp_path / f"kept-{number}", dirs_exist_ok=True)
-    work.close()
+        work.close()
+        shutil.copytree(tmp_path / "new-state", tmp_path / f"kept-{number}")
     assert linked(tmp_path) == {"upload/huge.bin"}
     for number in range(1, len(parts)):
         shutil.rmtree(tmp_path / "new-state")

@@ -97,6 +97,24 @@ def test_a_missing_upload_is_reported_and_tried_again(
     }
 
 
+def test_a_file_that_is_listed_twice_is_fetched_once(
+    run: Run, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    path = cloud.folder / "cdn/b1/disk/big.bin"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(FILES["crm/1/photo.jpg"])
+    line = f"2026-11-20 10:00:00 {path.stat().st_size} b1/disk/big.bin\n".encode()
+    archive = write(tmp_path / "twice", small_site(entry("bitrix/restore_cloud.txt", line * 8)))
+    cloud.rules.append(lambda seen: Answer(rate=200_000.0))
+    outcome = run(
+        *("restore", archive, "--to", tmp_path / "out", "--database", "d", "--state", tmp_path / "state"),
+        *("--uploads-from", f"{cloud.base}/cdn"),
+    )
+    assert outcome.code == 0, outcome.err
+    assert found(tmp_path) == {"disk/big.bin": FILES["crm/1/photo.jpg"]}
+    assert cloud.count("cdn/b1/disk/big.bin") == 1
+
+
 def test_missing_uploads_may_be_allowed(restored: Restore, cloud: FaultyServer, tmp_path: Path) -> None:
     (cloud.folder / "cdn" / "b77" / "im/empty.bin").unlink()
     outcome = restored("--allow-missing-uploads")

@@ -13,6 +13,7 @@ import csv
 import errno
 import hashlib
 import io
+import itertools
 import os
 import re
 import stat
@@ -45,7 +46,7 @@ PATIENCE = 120.0
 _CHECKPOINT = "compare.json"
 _FORMAT = 1
 _AT_ONCE = 4
-_PAGE, _SLICE = 2000, 64
+_PAGE, _SLICE, _GROUP = 2000, 128, 8
 _EVERY = 2.0
 _STALE = 86_400
 _NAMED = 5
@@ -229,7 +230,8 @@ class _Work:
                 said = began = time.monotonic()
                 begun_with = self.found.bytes
                 for rows in self._slices(hashes=hashes):
-                    for row, kind, line in pool.map(self._look, rows):
+                    groups = (rows[start : start + _GROUP] for start in range(0, len(rows), _GROUP))
+                    for row, kind, line in itertools.chain.from_iterable(pool.map(self._look_at, groups)):
                         self.found.count(row, kind, hashed=row.md5 is not None)
                         report.write(line)
                     self.after = rows[-1].id
@@ -278,6 +280,9 @@ class _Work:
             )
             for number, folder, name, size, bucket, digest in found
         ]
+
+    def _look_at(self, rows: list[Row]) -> list[tuple[Row, Kind, bytes]]:
+        return [self._look(row) for row in rows]
 
     def _look(self, row: Row) -> tuple[Row, Kind, bytes]:
         """Compare one file. Returns the report's line too, empty where nothing is to be said."""

@@ -21,6 +21,7 @@ from bxbackup.errors import AbsentError, BackupError, DamagedError
 from bxbackup.evidence import is_md5
 from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, Window
+from bxbackup.pathset import PathSet
 from bxbackup.remote import (
     PARTIAL,
     SILENCE,
@@ -153,7 +154,8 @@ class Uploads:
     earlier: Earlier | None = None
     counts: UploadCounts = field(default_factory=UploadCounts)
     _missing: list[Missing] = field(default_factory=list)
-    _done: set[str] = field(default_factory=set)
+    _done: PathSet = field(default_factory=PathSet)
+    _busy: dict[str, asyncio.Event] = field(default_factory=dict)
     _batch: list[str] = field(default_factory=list)
 
     async def run(self) -> None:
@@ -200,26 +202,38 @@ class Uploads:
         for upload in waiting:
             if self.stopped():
                 return
-            components = tuple(os.fsencode(upload.path).split(b"/"))
-            if self._is_there(upload, components, folders):
-                self.counts.there += 1
-                self.counts.fetched += upload.size
-                continue
-            reason = None
-            if not await self._reuse(upload, components, remote, folders):
-                reason = await self._fetch(upload, components, remote, folders)
-            if reason is None:
-                self.counts.there += 1
-                self._batch.append(upload.path)
-                if len(self._batch) >= _BATCH:
-                    await asyncio.to_thread(self._settle, folders.root)
-            else:
-                self._drop_partial(components, folders)
-                self.counts.missing += 1
-                self._missing.append(Missing(upload.key, upload.path, upload.size, reason))
+            # A list may name a file twice: then the other one is being fetched now.
+            while (other := self._busy.get(upload.path)) is not None:
+                await other.wait()
+            mine = self._busy[upload.path] = asyncio.Event()
+            try:
+                await self._take(upload, remote, folders)
+            finally:
+                del self._busy[upload.path]
+                mine.set()
+
+    async def _take(self, upload: Upload, remote: Remote, folders: Folders) -> None:
+        components = tuple(os.fsencode(upload.path).split(b"/"))
+        if self._is_there(upload, components, folders):
+            self.counts.there += 1
+            self.counts.fetched += upload.size
+            return
+        reason = None
+        if not await self._reuse(upload, components, remote, folders):
+            reason = await self._fetch(upload, components, remote, folders)
+        if reason is None:
+            self.counts.there += 1
+            self._done.add(("done", os.fsencode(upload.path)))
+            self._batch.append(upload.path)
+            if len(self._batch) >= _BATCH:
+                await asyncio.to_thread(self._settle, folders.root)
+        else:
+            self._drop_partial(components, folders)
+            self.counts.missing += 1
+            self._missing.append(Missing(upload.key, upload.path, upload.size, reason))
 
     def _is_there(self, upload: Upload, components: tuple[bytes, ...], folders: Folders) -> bool:
-        if upload.path not in self._done and not self.unpacked(upload.path):
+        if ("done", os.fsencode(upload.path)) not in self._done and not self.unpacked(upload.path):
             return False
         try:
             folder = folders.descriptor(components[:-1])
@@ -398,7 +412,7 @@ class Uploads:
         path = self.state / DONE
         if path.is_file():
             for line in path.read_bytes().split(b"\n")[:-1]:
-                self._done.add(json.loads(line))
+                self._done.add(("done", os.fsencode(json.loads(line))))
 
     def _settle(self, descriptor: int) -> None:
         """Make what was fetched durable, then remember that it is."""
