@@ -14,13 +14,11 @@ from boxlift.figures import duration, local
 from boxlift.forecast.arrivals import ArrivalPattern, read_arrivals
 from boxlift.forecast.decision import GO_STEP
 from boxlift.forecast.forecast import DRAWS, SEED, Question, forecast
-from boxlift.forecast.result import Forecast
+from boxlift.forecast.result import Finish, Forecast
 from boxlift.journal import Journal
 from boxlift.plan import Pass
 from boxlift.plan.state import position, release_of
 from boxlift.project import Project
-
-_QUICK_DRAWS = 500
 
 
 def ask(
@@ -66,7 +64,7 @@ def ask(
 
 def outlook(project: Project, journal: Journal, pass_: Pass) -> Forecast:
     """When a pass will be done, quickly: without starts, facts and coverage."""
-    return ask(project, journal, pass_, draws=_QUICK_DRAWS, detail=False)
+    return ask(project, journal, pass_, detail=False)
 
 
 def when_done(project: Project, journal: Journal, pass_: Pass) -> str:
@@ -78,9 +76,16 @@ def in_words(told: Forecast, moment: Callable[[float | None], str] = local) -> s
     """When the forecast's pass will be done; `moment` writes a time."""
     if told.finish is None:
         return f"the {told.pass_name} is complete"
-    left = duration(told.finish.p50 - told.made)
-    text = f"{moment(told.finish.p50)}; 80 of 100 moves by {moment(told.finish.p80)} ({left} left)"
-    return "; ".join([text, *_latest_go(told, moment)])
+    texts = []
+    if told.cut_over is not None:
+        texts.append(f"cut-over {_by(told.cut_over.ends, told, moment)}")
+    if told.cut_over is None or told.cut_over.ends != told.finish:
+        texts.append(f"all of the {told.pass_name} {_by(told.finish, told, moment)}")
+    return "; ".join([*texts, *_latest_go(told, moment)])
+
+
+def _by(end: Finish, told: Forecast, moment: Callable[[float | None], str]) -> str:
+    return f"{moment(end.p50)} ({duration(end.p50 - told.made)}), 80 of 100 moves by {moment(end.p80)}"
 
 
 def advice(project: Project, journal: Journal, pass_: Pass, step: str) -> list[str]:
