@@ -20,6 +20,7 @@ CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
 RUNNER = CliRunner()
 COMMANDS = [
     *("init", "check", "confirm", "note", "plan", "status", "journal", "risks", "letter", "forecast"),
+    *("report", "watch"),
     *("run", "verify", "activate", "rollback", "clone", "lab"),
 ]
 INIT = [

@@ -29,6 +29,8 @@ OPTIONS = {
     "plan": "--pass --json",
     "status": "--pass --json",
     "journal": "--format --tasks --json",
+    "report": "--output --pass --json",
+    "watch": "--port --pass",
 }
 
 

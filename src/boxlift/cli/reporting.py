@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from boxlift.cli.app import PassOption, app, current_project
-from boxlift.cli.output import console
+from boxlift.cli.app import JsonOption, PassOption, app, current_project
+from boxlift.cli.output import console, print_json
+from boxlift.errors import UsageError
 
 DEFAULT = "report.html"
 PORT = 8437
@@ -25,6 +27,7 @@ def report(
         ),
     ] = None,
     pass_: PassOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Write one HTML file that tells client and team how the move stands. It needs nothing else to be read.
 
@@ -35,12 +38,27 @@ def report(
     from boxlift.report.file import write  # noqa: PLC0415
 
     project = current_project(context)
-    text = render(gather(project, pass_))
+    if as_json and output == Path("-"):
+        raise UsageError("--json and --output - both want standard output")
+    told = gather(project, pass_)
+    text = render(told)
     if output == Path("-"):
         sys.stdout.write(text)
         return
     path = output or project.root / DEFAULT
     write(path, text)
+    if as_json:
+        print_json(
+            {
+                "output": str(path),
+                "bytes": path.stat().st_size,
+                "made": told.clock.iso(told.made),
+                "pass": told.standing.pass_name,
+                "release": told.standing.release,
+                "missing": [{"part": name, **asdict(part)} for name, part in told.missing().items()],
+            }
+        )
+        return
     console().print(f"✓ {path}", markup=False, soft_wrap=True)
 
 

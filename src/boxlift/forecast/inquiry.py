@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
-
-import yaml
 
 from boxlift.errors import UsageError
 from boxlift.figures import duration, local
@@ -19,6 +16,7 @@ from boxlift.journal import Journal
 from boxlift.plan import Pass
 from boxlift.plan.state import position, release_of
 from boxlift.project import Project
+from boxlift.project.zone import portal_zone
 
 
 def ask(
@@ -130,13 +128,6 @@ def _moment(deadline: datetime, project: Project, arrivals: ArrivalPattern | Non
 
 def _zone(project: Project, arrivals: ArrivalPattern | None) -> ZoneInfo | None:
     """The portal's zone; None, the control node's, where nobody has said it."""
-    name = arrivals.timezone if arrivals else _inventory_zone(project.inventory)
-    return ZoneInfo(name) if name in available_timezones() else None
-
-
-def _inventory_zone(inventory: Path) -> str | None:
-    try:
-        data = yaml.safe_load((inventory / "group_vars" / "all" / "project.yml").read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return None
-    return str(data.get("portal_timezone")) if isinstance(data, dict) else None
+    if arrivals is None:
+        return portal_zone(project.inventory)
+    return ZoneInfo(arrivals.timezone) if arrivals.timezone in available_timezones() else None

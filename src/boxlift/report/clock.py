@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
-from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
-import yaml
 
 from boxlift.figures import iso
 from boxlift.project import Project
+from boxlift.project.zone import portal_zone
 
 
 @dataclass(frozen=True)
@@ -41,14 +38,5 @@ class Clock:
 
 
 def clock_of(project: Project) -> Clock:
-    """The zone that the inventory gives all portals (`portal_timezone`), where it is written out."""
-    folder: Path = project.inventory / "group_vars" / "all"
-    for path in sorted(folder.glob("*.yml")):
-        try:
-            data = yaml.safe_load(path.read_text(encoding="utf-8"))
-            zone = data.get("portal_timezone") if isinstance(data, dict) else None
-            if isinstance(zone, str) and zone:
-                return Clock(ZoneInfo(zone))
-        except (OSError, ValueError, yaml.YAMLError, ZoneInfoNotFoundError):
-            continue
-    return Clock()
+    """The portal's zone, where the inventory names it."""
+    return Clock(portal_zone(project.inventory))

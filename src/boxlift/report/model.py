@@ -274,6 +274,17 @@ class Report:
     risks: RiskView | Missing
     leads: LeadView | Missing
 
+    def missing(self) -> dict[str, Missing]:
+        """Parts that can't be shown yet."""
+        parts = {
+            "forecast": self.forecast,
+            "leads": self.leads,
+            "risks": self.risks,
+            "transfers": self.transfers,
+            "week": self.week,
+        }
+        return {name: part for name, part in parts.items() if isinstance(part, Missing)}
+
     @property
     def title(self) -> str:
         """Of the pass that it stands in."""

@@ -29,7 +29,7 @@ def passage(journal: Journal, where: Position, *, now: float, current: bool) -> 
         if item.step.kind is Kind.CONFIRM:
             bars += _of_person(item, verdicts, now=now, current=current)
         else:
-            bars += [_of_machine(item, one, now) for one in attempts if one.step == item.step.id]
+            bars += [_of_machine(journal, item, one, now) for one in attempts if one.step == item.step.id]
     return Passage(
         name=str(where.pass_),
         title=_TITLES[where.pass_],
@@ -40,13 +40,16 @@ def passage(journal: Journal, where: Position, *, now: float, current: bool) -> 
     )
 
 
-def _of_machine(item: StepState, attempt: Attempt, now: float) -> Bar:
+def _of_machine(journal: Journal, item: StepState, attempt: Attempt, now: float) -> Bar:
     course = _OUTCOMES.get(attempt.outcome, Course.FAILED)
     if course is Course.RUNNING and item.state is not State.RUNNING:
         course = Course.INTERRUPTED
     ended = attempt.ended
-    if ended is None:
-        ended = max(now, attempt.started) if course is Course.RUNNING else attempt.started
+    if ended is None and course is Course.RUNNING:
+        ended = max(now, attempt.started)
+    elif ended is None:
+        # its runner was killed, and nobody has settled it yet
+        ended = max((one.ended or 0.0 for one in journal.results(attempt.id)), default=attempt.started)
     return Bar(
         step=attempt.step,
         title=item.step.title,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import stat
 from pathlib import Path
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
@@ -15,6 +17,7 @@ from boxlift.errors import UsageError
 from boxlift.project import Project
 from boxlift.report.file import write
 
+CONTRACTS = Path(__file__).parents[3] / "docs" / "contracts"
 RUNNER = CliRunner()
 
 
@@ -32,6 +35,15 @@ def test_a_report_goes_where_it_is_wanted(project: Project, tmp_path: Path) -> N
     assert RUNNER.invoke(app, [*call, str(tmp_path / "x.html")]).exit_code == 0
     assert (tmp_path / "x.html").exists()
     assert "<h1>Move of" in RUNNER.invoke(app, [*call, "-"]).output
+
+
+def test_json_tells_what_is_missing(project: Project) -> None:
+    call = ["-C", str(project.root), "report", "--json"]
+    found = json.loads(RUNNER.invoke(app, call).output)
+    jsonschema.validate(found, json.loads((CONTRACTS / "report.schema.json").read_text()))
+    assert found["output"] == str(project.root / "report.html")
+    assert {one["part"] for one in found["missing"]} == {"leads", "transfers", "week"}
+    assert RUNNER.invoke(app, [*call, "--output", "-"]).exit_code != 0
 
 
 def test_a_folder_or_none_is_refused(tmp_path: Path) -> None:
