@@ -25,6 +25,11 @@ if TYPE_CHECKING:
 _UNITS = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kKMGT]?B?)")
 _LEAST_SHARE = 0.05
+_FIGURES = 69
+"""Columns that steps and their three durations take."""
+_LEAST_TEXT = 8
+_WIDE = 150
+"""Columns of a terminal that the whole table needs."""
 
 
 @app.command()
@@ -94,11 +99,18 @@ def _print(out: Console, told: Forecast) -> None:
 
 
 def _print_steps(out: Console, told: Forecast) -> None:
+    """On a narrow terminal without what the steps do to the end; its sum stands below the table."""
+    wide = out.width >= _WIDE
     table = Table(box=None, pad_edge=False)
     table.add_column("step", no_wrap=True)
-    for heading in ("P50", "P80", "P95", "waited for", "halving gains"):
+    for heading in ("P50", "P80", "P95", *(("waited for", "halving gains") if wide else ())):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("stands on", overflow="fold")
+    if wide:
+        table.add_column("stands on", overflow="fold")
+    else:
+        table.add_column(
+            "stands on", no_wrap=True, overflow="ellipsis", max_width=max(_LEAST_TEXT, out.width - _FIGURES)
+        )
     for step in told.steps:
         if step.seconds is None:
             continue
@@ -107,16 +119,22 @@ def _print_steps(out: Console, told: Forecast) -> None:
             duration(step.seconds.p50),
             duration(step.seconds.p80),
             duration(step.seconds.p95),
-            f"{100 * step.critical:.0f} %" if step.critical >= _LEAST_SHARE else "",
-            duration(step.halving) if step.critical >= _LEAST_SHARE and step.halving >= 1 else "",
+            *(_weight(step) if wide else ()),
             escape(_basis(step)),
         )
     cut = told.cut_over
     if cut is not None:
         table.add_section()
         values = [duration(value) for value in (cut.seconds.p50, cut.seconds.p80, cut.seconds.p95)]
-        table.add_row("[bold]cut-over[/]", *values, "", "", f"{cut.first} to {cut.last}")
+        table.add_row("[bold]cut-over[/]", *values, *(("", "") if wide else ()), f"{cut.first} to {cut.last}")
     out.print(table)
+
+
+def _weight(step: StepForecast) -> tuple[str, str]:
+    """How often the end waits for a step, and what halving it gains; nothing where it hardly does."""
+    if step.critical < _LEAST_SHARE:
+        return "", ""
+    return f"{100 * step.critical:.0f} %", duration(step.halving) if step.halving >= 1 else ""
 
 
 def _basis(step: StepForecast) -> str:

@@ -248,14 +248,15 @@ def _work(restored: Restored) -> float:
 
 def _rest(restores: Sequence[Restored], draws: int, random: np.random.Generator) -> tuple[Draws, Basis]:
     rests = [max(_LEAST_REST, restored.rest) for restored in restores if restored.rest is not None]
-    basis = _measured(len(rests), len(rests), "time")
+    basis = _measured(len(rests), len(rests))
     if not rests:
         return np.zeros(draws), basis
     return predicted(rests, MACHINE, draws, random), basis
 
 
-def _measured(runs: int, samples: int, noun: str) -> Basis:
+def _measured(runs: int, samples: int, noun: str = "") -> Basis:
     if not runs:
         return Basis(source=Source.ESTIMATE, runs=0, samples=0, text="not measured, taken for nothing")
-    text = f"{count(samples, noun)} in {count(runs, 'restore')}"
+    whole = count(runs, "restore")
+    text = f"{count(samples, noun)} in {whole}" if noun else whole
     return Basis(source=Source.MEASURED, runs=runs, samples=samples, text=text)
