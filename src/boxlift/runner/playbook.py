@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import queue
@@ -124,6 +125,11 @@ class PlaybookRun:
     def return_code(self) -> int:
         """ansible-playbook's, KILLED where a signal ended it; only after the events have ended."""
         self._thread.join()
+        if isinstance(self._crash, OSError) and self._crash.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise BoxliftError(
+                "the disk of the project is full: ansible-playbook's events cannot be kept, so it was ended",
+                cure="what it started on a host goes on there; make room, then run the step again",
+            ) from self._crash
         if self._crash is not None:
             raise BoxliftError(f"ansible-runner broke: {self._crash}") from self._crash
         return KILLED if self._runner.rc is None else int(self._runner.rc)
