@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import pty
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,11 +96,39 @@ def test_the_manual_page_is_made_of_the_same(run: Run) -> None:
         assert shown.stderr == ""
 
 
-def test_no_colour_where_nobody_wants_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-    monkeypatch.setenv("FORCE_COLOR", "1")
-    shown = run("verify", M1.first)
-    assert "\x1b[3" not in shown.out + shown.err
+def on_a_terminal(*arguments: object, **environment: str) -> bytes:
+    """What the command shows on a terminal."""
+    ours, theirs = pty.openpty()
+    inherited = {name: text for name, text in os.environ.items() if name not in {"NO_COLOR", "FORCE_COLOR"}}
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from bxbackup.cli import main; main()", *map(str, arguments)],
+        env=inherited | {"PYTHONPATH": os.pathsep.join(sys.path), "TERM": "xterm-256color"} | environment,
+        stdin=subprocess.DEVNULL,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # the other side is closed when the command has ended
+        while piece := os.read(ours, 1 << 16):
+            shown += piece
+    os.close(ours)
+    process.wait()
+    return shown
+
+
+COLOUR = re.compile(rb"\x1b\[[0-9;]*[34]\d(?:;[0-9;]*)?m")
+
+
+def test_no_colour_where_nobody_wants_it(tmp_path: Path) -> None:
+    missing = tmp_path / "missing.tar.gz"
+    assert COLOUR.search(on_a_terminal("verify", missing))
+    assert not COLOUR.search(on_a_terminal("verify", missing, NO_COLOR="1"))
+    assert not COLOUR.search(on_a_terminal("verify", M1.first, NO_COLOR="1"))
+
+
+def test_a_dumb_terminal_gets_plain_lines() -> None:
+    assert b"\x1b" not in on_a_terminal("verify", M1.first, TERM="dumb")
 
 
 def test_lines_without_a_terminal_are_plain(run: Run, tmp_path: Path) -> None:

@@ -79,7 +79,8 @@ def test_a_host_without_network_gets_a_working_command(carried: Path, tmp_path: 
     shown = call(command, "--help")
     assert shown.returncode == 0, shown.stderr
     assert "restore" in shown.stdout
-    assert call(command, "--version").stdout.strip() == "0.1.0"
+    (wheel,) = carried.glob("bxbackup-*.whl")
+    assert call(command, "--version").stdout.strip() == wheel.name.split("-")[1]
     first = min((SAMPLES / "M1").glob("*.tar.gz"))
     verified = call(command, "verify", first, "--json")
     assert verified.returncode == 0, verified.stderr
