@@ -15,9 +15,9 @@ import pytest
 from archive_builder import entry, small_site, write
 from backup_samples import M1, Outcome, Run, tree
 from fake_database import FakeDatabase
-from faulty_server import FaultyServer
+from faulty_server import Answer, FaultyServer
 
-from bxbackup import durable, unpack, unpacking
+from bxbackup import durable, transfer, unpack, unpacking
 from bxbackup.durable import write_atomic
 from bxbackup.errors import RefusedError
 
@@ -114,6 +114,33 @@ def test_a_part_is_believed_after_its_bytes_its_name_and_its_note(
         places = [calls.index(step) for step in steps[:2]]
         noted = len(calls) - 1 - calls[::-1].index(f"rename {name}.json.new {name}.json")
         assert places[0] < places[1] < calls.index(steps[2], places[1]) < noted
+
+
+def test_what_was_fetched_of_a_part_is_noted_after_its_bytes_are_on_the_disk(
+    calls: list[str],
+    run: Run,
+    cloud: FaultyServer,
+    fake_database: FakeDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(transfer, "SAVE_EVERY", 8000)
+    cloud.rules.append(lambda seen: Answer(rate=400_000) if seen.count else None)
+    outcome = run(
+        *("restore", cloud.url(M1.names[0]), "--to", tmp_path / "out", "--database", "d"),
+        *("--state", tmp_path / "state", "--connections", "1"),
+    )
+    assert outcome.code == 0, outcome.err
+    several = 0
+    for name in M1.names:
+        kinds = {f"{name}{ending}" for ending in (".partial", ".json.new")}
+        mine = [call for call in calls if call.split()[1] in kinds]
+        note = [f"fsync {name}.json.new", f"rename {name}.json.new {name}.json"]
+        partial = [f"fsync {name}.partial", *note]
+        steps = (len(mine) - 3) // 3
+        assert mine == [*partial * steps, f"rename {name}.partial {name}", *note]
+        several += steps > 1
+    assert several
 
 
 def full_after(bytes_written: int, original: Wrap, below: Path) -> Wrap:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import subprocess
@@ -299,7 +300,7 @@ def test_where_the_etag_proves_our_copy_a_damaged_part_is_not_fetched_again(stor
     assert [(type(error), error.part) for error in told.errors] == [(DamagedError, name)]
     assert "at the source" in told.errors[0].what
     assert store.cloud.sent - before <= store.size + transfer.HEAD + 2 * len(store.parts)
-    assert told.ready_parts == [part for part in store.parts if part != name]
+    assert set(told.ready_parts) == set(store.parts) - {name}
 
 
 def test_a_slow_connection_shares_its_piece_with_those_that_have_none(
@@ -312,6 +313,47 @@ def test_a_slow_connection_shares_its_piece_with_those_that_have_none(
     store.assert_complete()
     asked = [(seen.start, seen.end) for seen in store.cloud.requests[1:]]
     assert any(asked[0][0] < start < asked[0][1] for start, _ in asked[1:])
+
+
+def test_a_connection_that_falls_silent_while_others_work_is_cut_soon(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Well before the time after which a silent line is given up, which here is never."""
+    monkeypatch.setattr(transfer, "SILENCE", 600.0)
+    monkeypatch.setattr(transfer, "STALL_SECONDS", 0.3)
+    store.serve(400_000, 102_400)
+    store.cloud.rules += [
+        on(f"{NAME}.1", Answer(hang=20_000), first=1, last=1),
+        lambda seen: Answer(rate=100_000) if seen.count else None,
+    ]
+    told = store.fetch(connections=3)
+    store.assert_complete()
+    assert [part for part, _ in told.repairs] == [f"{NAME}.1"]
+
+
+def test_a_poor_line_costs_little_more_than_the_backup(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hundred parts, one comes damaged, a connection in thirty is reset in the middle of a piece."""
+    monkeypatch.setattr(transfer, "SMALLEST_SEGMENT", 100_000)
+    store.serve(30_000_000, 300_032, members=1)
+    name = f"{NAME}.40"
+    data = bytearray(store.parts[name])
+    data[100_000] ^= 1
+    etag = store.cloud.etag(store.parts[name])
+    calls = itertools.count()
+    store.cloud.rules += [
+        on(name, Answer(body=bytes(data), etag=etag), first=1, last=1),
+        lambda seen: Answer(cut=120_000) if seen.count and next(calls) % 30 == 7 else None,
+    ]
+    told = store.fetch(connections=4)
+    store.assert_complete()
+    assert name in {part for part, _ in told.repairs}
+    assert store.size / store.cloud.sent >= 0.95
+
+
+def test_an_undisturbed_transfer_costs_the_backup(store: Store) -> None:
+    store.serve(20_000_000, 2_000_384, members=1)
+    assert store.fetch(connections=4).repairs == []
+    assert store.size / store.cloud.sent >= 0.98
 
 
 FETCH = """

@@ -59,6 +59,7 @@ _CHANGES = 3
 _IDLE = 0.5
 _LONGEST_NAP = 15.0
 DRIP_SECONDS = 20.0
+STALL_SECONDS = 8.0
 _DRIP_RATE = 1024.0
 _DRIP_SHARE = 0.05
 
@@ -115,11 +116,16 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 
 @dataclass
 class Segment:
-    """A piece of a part that one connection fetches: bytes `at` to `end`."""
+    """A piece of a part that one connection fetches: bytes `at` to `end`.
+
+    :param response: what is read from now; `reading_since`: when that began, None while it is not waited for.
+    """
 
     at: int
     end: int
     refusals: int = 0
+    response: aiohttp.ClientResponse | None = None
+    reading_since: float | None = None
 
 
 @dataclass
@@ -298,9 +304,13 @@ class Transfer:
                     self._group = group
                     count = self._fixed or MOST
                     workers = [group.create_task(self._worker(number)) for number in range(count)]
-                    tuner = group.create_task(self._connections.tune(self._work.set))
+                    watching = [
+                        group.create_task(self._connections.tune(self._work.set)),
+                        group.create_task(self._watch()),
+                    ]
                     await asyncio.wait(workers)
-                    tuner.cancel()
+                    for task in watching:
+                        task.cancel()
             except ExceptionGroup as errors:
                 raise _first(errors) from errors
             finally:
@@ -704,7 +714,9 @@ class Transfer:
         self, progress: Progress, segment: Segment, response: aiohttp.ClientResponse, generation: int
     ) -> None:
         since, before = time.monotonic(), segment.at
+        segment.response, segment.reading_since = response, since
         async for data in response.content.iter_any():
+            segment.reading_since = None
             left = max(0, segment.end - segment.at)
             piece = data if len(data) <= left else data[:left]
             self._write(progress, piece, segment.at)
@@ -718,6 +730,20 @@ class Transfer:
             if segment.at >= segment.end or self._stopped(progress, generation):
                 response.close()
                 return
+            segment.reading_since = time.monotonic()
+
+    async def _watch(self) -> None:
+        """Cut connections that have fallen silent while others bring bytes; a silent line is waited for."""
+        while True:
+            before = self._meter.total
+            await asyncio.sleep(STALL_SECONDS / 4)
+            if self._meter.total == before and not self._stop_asked:
+                continue
+            latest = time.monotonic() - (0 if self._stop_asked else STALL_SECONDS)
+            for progress in self._parts:
+                for segment in progress.running:
+                    if segment.response is not None and (segment.reading_since or latest) < latest:
+                        segment.response.close()
 
     def _drips(self, rate: float) -> bool:
         """Whether a connection is so slow that a new one should take its place."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -105,6 +106,7 @@ class Unpacking:
     _settler: ThreadPoolExecutor = field(init=False)
     _settling: Future[None] | None = None
     _behind: int = 0
+    _waiting: tuple[Callable[[], None], dict[str, Any]] | None = None
     _sliced: bool = False
     _slices: Slices | None = None
 
@@ -181,6 +183,7 @@ class Unpacking:
                         self.progress(reader.compressed)
         self.next += 1
         self._behind += 1
+        self._waiting = self._unpacker.sync(), self._snapshot()
         if self._settling is None or self._settling.done() or self._behind > _MOST_BEHIND:
             self._checkpoint()
         return reader.uncompressed
@@ -207,22 +210,27 @@ class Unpacking:
 
     def finish(self) -> bool:
         """All volumes were taken and are durable. Returns whether the stream ended between two entries."""
-        if self._behind:
-            self._checkpoint()
+        self._checkpoint()
         self._settled()
         self.finished = self._parser.close() and (self._slices is None or self._slices.whole)
         self._unpacker.dump_ends()
         return self.finished
 
     def close(self) -> None:
-        """Give back all descriptors, when what is being made durable is."""
+        """Give back all descriptors, when all volumes that were taken are durable."""
+        # After `finish` nothing is left to do; before it, the error that led here is the one that counts.
+        with contextlib.suppress(AbsentError, OSError):
+            self._checkpoint()
+            self._settled()
         self._settler.shutdown()
         self._unpacker.close()
 
     def _checkpoint(self) -> None:
         self._settled()
         self._behind = 0
-        self._settling = self._settler.submit(self._settle, self._unpacker.sync(), self._snapshot())
+        if self._waiting is not None:
+            self._settling = self._settler.submit(self._settle, *self._waiting)
+            self._waiting = None
 
     def _settled(self) -> None:
         """Wait until what is being made durable is.
