@@ -76,26 +76,26 @@ _SECONDS = {
     "remove-leftovers": 120,
 }
 _PERSONS = {
-    "buy-certificate": ("D. Orlova", 26 * 3600, "wildcard, one year"),
-    "request-backup": ("D. Orlova", 18 * 3600, "ordered for Thursday evening, link came on Friday noon"),
-    "inform-users": ("D. Orlova", 1800, "all branches by mail, sales by phone"),
-    "configure-telephony-server": ("S. Petrov", 2400, None),
-    "connect-telephony": ("boxlift team", 3000, None),
-    "check-telephony": ("S. Petrov", 4200, "40 calls, each with its lead and record"),
+    "buy-certificate": ("project lead", 26 * 3600, "wildcard, one year"),
+    "request-backup": ("project lead", 18 * 3600, "ordered for Thursday evening, link came on Friday noon"),
+    "inform-users": ("project lead", 1800, "all branches by mail, sales by phone"),
+    "configure-telephony-server": ("telephony engineer", 2400, None),
+    "connect-telephony": ("contractor", 3000, None),
+    "check-telephony": ("telephony engineer", 4200, "40 calls, each with its lead and record"),
     "check-business": (
-        "D. Orlova",
+        "project lead",
         5 * 3600,
         "all five branches, two defects in reports are known from the cloud",
     ),
-    "go-no-go": ("Board", 900, "go"),
-    "stop-cloud-sales": ("D. Orlova", 1200, None),
-    "transfer-delta": ("boxlift team", 6800, "151 leads, 38 contacts, 22 deals; counts agree"),
-    "declare-healthy": ("D. Orlova", 600, None),
-    "switch-names": ("boxlift team", 3300, None),
-    "start-box-sales": ("D. Orlova", 900, "every branch has logged in"),
-    "soak": ("D. Orlova", 52 * 3600, None),
-    "approve": ("Board", 3600, None),
-    "release-cloud": ("D. Orlova", 3600, None),
+    "go-no-go": ("board", 900, "go"),
+    "stop-cloud-sales": ("project lead", 1200, None),
+    "transfer-delta": ("contractor", 6800, "151 leads, 38 contacts, 22 deals; counts agree"),
+    "declare-healthy": ("project lead", 600, None),
+    "switch-names": ("contractor", 3300, None),
+    "start-box-sales": ("project lead", 900, "every branch has logged in"),
+    "soak": ("project lead", 52 * 3600, None),
+    "approve": ("board", 3600, None),
+    "release-cloud": ("project lead", 3600, None),
 }
 
 
@@ -259,10 +259,16 @@ def empty(root: Path) -> Project:
     return load(root)
 
 
+def quick(journal: Journal) -> None:
+    """Don't wait for the disk: nobody cuts the power of a test."""
+    journal._db.execute("PRAGMA synchronous = OFF")
+
+
 def tell(project: Project, *, until: str = "soak") -> None:
     """The story up to, and without, the final pass's step `until`; `rehearsal`: without the final pass."""
     clock = Clock(moment(2, 10))
     with Journal(project.state / "journal.db", clock=clock) as journal:
+        quick(journal)
         story = Story(journal, clock)
         _prepare(story)
         _move(story, Pass.REHEARSAL, moment(5, 18, 30), hours=10)
@@ -280,7 +286,7 @@ def tell(project: Project, *, until: str = "soak") -> None:
             "lead:mailbox-2",
             "final-1",
             verdict="confirm",
-            by="D. Orlova",
+            by="project lead",
             note="test letter came",
         )
 
@@ -325,7 +331,7 @@ def _find_sources(project: Project, release: str) -> None:
         ("number-1", "number", "Office, Asterisk", "+7 495 000-00-00", True),
     )
     sources = [
-        {"id": name, "kind": kind, "title": title, "address": address, "active": active, "owner": "D. Orlova"}
+        {"id": name, "kind": kind, "title": title, "address": address, "active": active, "owner": "project lead"}
         for name, kind, title, address, active in told
     ]
     path = project.root / "evidence" / release / "leads.json"

@@ -19,7 +19,7 @@ from boxlift.report.model import Course, Missing, Report
 from boxlift.report.page import SECTIONS
 from boxlift.report.plot.week import chosen_hours
 from boxlift.report.transfer import hourly
-from tests.story import SIZE, empty, moment, tell
+from tests.story import SIZE, empty, moment, quick, tell
 from tests.unit.report.page import parse, section
 
 CANARY = "c4nary-9f3b71"
@@ -98,6 +98,7 @@ def test_after_the_rehearsal_the_final_move_is_forecast(rehearsed: Report) -> No
     words = section(text, "forecast").words()
     assert duration(told.cut_over.seconds.p80) in words
     assert "What decides most is" in words
+    assert "What follows is the final move" in section(text, "standing").words()
     assert "No deadline is set" in words
     assert len(section(text, "forecast").all("svg")) == 1
 
@@ -253,6 +254,7 @@ def test_a_run_that_goes_on_lasts_until_now(project: Project) -> None:
 
 def test_a_thousand_notes_are_folded_and_complete(project: Project) -> None:
     with project.journal() as journal:
+        quick(journal)
         for number in range(1000):
             journal.incident("rehearsal", "note", f"note number {number}")
     text = render(gather(project))
@@ -260,6 +262,19 @@ def test_a_thousand_notes_are_folded_and_complete(project: Project) -> None:
     assert "1000 notes of people" in words
     assert "note number 999" in words
     assert len(section(text, "events").all("details")) == 1
+
+
+def test_of_many_incidents_the_newest_are_unfolded(project: Project) -> None:
+    with project.journal() as journal:
+        quick(journal)
+        for number in range(150):
+            journal.incident("rehearsal", "repair", f"part {number} fetched again", at=1000.0 + number)
+    events = section(render(gather(project)), "events")
+    (folded,) = events.all("details")
+    assert "50 earlier incidents" in folded.words()
+    assert "part 49 fetched" in folded.words()
+    assert "part 50 fetched" not in folded.words()
+    assert "150 incidents" in events.words()
 
 
 HOSTILE = (
