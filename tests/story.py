@@ -331,7 +331,7 @@ def _find_sources(project: Project, release: str) -> None:
         ("number-1", "number", "Office, Asterisk", "+7 495 000-00-00", True),
     )
     sources = [
-        {"id": name, "kind": kind, "title": title, "address": address, "active": active, "owner": "project lead"}
+        {"id": name, "kind": kind, "title": title, "address": address, "active": active, "owner": "sales"}
         for name, kind, title, address, active in told
     ]
     path = project.root / "evidence" / release / "leads.json"
