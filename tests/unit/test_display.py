@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import jsonschema
 import pytest
 from rich.console import Console
 
+from boxlift.cli import output
 from boxlift.figures import count, duration, size
 from boxlift.journal import Result, Segment
 from boxlift.runner.display import (
@@ -215,6 +217,32 @@ def test_json_lines_keep_the_published_schema() -> None:
     for line in told:
         schema.validate(line)
     assert not shown(errors)
+
+
+def test_what_is_no_step_is_shown_on_a_terminal_only() -> None:
+    out, _ = consoles()
+    PlainDisplay(out).busy("reading")
+    assert not shown(out)
+    file = io.StringIO()
+    with LiveDisplay(Console(file=file, force_terminal=True, width=80)) as display:
+        display.busy("reading [all]")
+        display.line("a sentence")
+        display.end()
+    assert "reading [all]" in file.getvalue()
+    assert "a sentence" in file.getvalue()
+
+
+def test_long_work_is_told_on_the_errors(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "_PATIENCE", 0.01)
+    with output.working("drawing [moves]"):
+        time.sleep(0.3)
+    assert capsys.readouterr().err == "… drawing [moves]\n"
+    monkeypatch.setattr(output, "_PATIENCE", 60.0)
+    with output.working("drawing"):
+        pass
+    assert capsys.readouterr().err == ""
 
 
 def test_no_color_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from boxlift import forecast as forecasting
 from boxlift.cli.app import JsonOption, PassOption, app, current_project
-from boxlift.cli.output import console, print_json
+from boxlift.cli.output import console, print_json, working
 from boxlift.errors import UsageError
 from boxlift.figures import count, duration, local, size
 
@@ -60,7 +60,7 @@ def forecast(
     [bold]Example:[/] boxlift forecast --pass final --deadline 2026-11-30T09:00 --size 34GB
     """
     project = current_project(context)
-    with project.journal() as journal:
+    with project.journal() as journal, working("drawing moves"):
         told = forecasting.ask(
             project,
             journal,

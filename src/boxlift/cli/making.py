@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from boxlift.cli.app import JsonOption, app, current_project
-from boxlift.cli.output import console, print_json
+from boxlift.cli.output import console, print_json, working
 from boxlift.errors import UsageError
 from boxlift.figures import count
 from boxlift.plan.load import nearest
@@ -167,7 +167,8 @@ def check(
         confirm_letter(project, letter_word)
         console().print("✓ the test letter was read", markup=False)
         return
-    findings = check_project(project)
+    with working("looking at control node, project and hosts"):
+        findings = check_project(project)
     code = verdict(findings)
     if as_json:
         print_json({"passed": code == 0, "checks": [asdict(finding) for finding in findings]})

@@ -60,6 +60,9 @@ class Display:
     ) -> None:
         self.close()
 
+    def busy(self, text: str) -> None:
+        """Something goes on that is no step."""
+
     def begin(self, step: str, title: str, attempt: int, estimate: float | None) -> None:
         """A step starts."""
 
@@ -213,12 +216,18 @@ class LiveDisplay(PlainDisplay):
         self._step = ""
         self._changes = 0
 
+    def busy(self, text: str) -> None:
+        self._show(text)
+
     def begin(self, step: str, title: str, attempt: int, estimate: float | None) -> None:
         super().begin(step, title, attempt, estimate)
         self._step, self._changes = step, 0
+        self._show(step)
+
+    def _show(self, text: str) -> None:
         if self._row is not None:
             self._progress.remove_task(self._row)
-        self._row = self._progress.add_task(escape(step), total=None)
+        self._row = self._progress.add_task(escape(text), total=None)
         self._progress.start()
 
     def _describe(self, text: str, done: float | None = None, total: float | None = None) -> None:

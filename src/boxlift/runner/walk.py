@@ -88,6 +88,7 @@ def run_plan(
         if not request.trial:
             forecasting.freeze(project, journal, chosen)
             shown.line(f"  done: {forecasting.when_done(project, journal, chosen)}")
+        shown.end()
         for name in wanted:
             where = position(plan, journal, chosen, runner_alive=False)
             item = where.of(name)
@@ -175,6 +176,7 @@ def at_work(
 ) -> Iterator[tuple[Journal, Attempts, Display]]:
     """Hold the lock, put in order what a killed runner left, know the secrets to hide."""
     with project.lock(purpose), project.journal() as journal, display or PlainDisplay() as shown:
+        shown.busy("reading plan, journal and secrets")
         _check_space(project)
         journal.hold_reserve()
         redact = redactor(project, project.vault())
