@@ -145,6 +145,11 @@ RESTORE = Page(
             " --defaults-file client.cnf --password-file password --state /srv/portal/restores/final-1",
         ),
         (
+            "The final one after a rehearsal, whose uploads need no room again",
+            "bxbackup restore @links --to /srv/portal/releases/final-1 --database portal_final_1"
+            " --reuse-from /srv/portal/releases/rehearsal-1",
+        ),
+        (
             "On a line that others need by day",
             "bxbackup restore @links --to /srv/portal/releases/final-1 --database portal_final_1"
             " --limit 2M --between 20:00-07:00",
