@@ -122,6 +122,15 @@ def test_nothing_but_a_regular_file_below_the_folder_counts(
     assert found["missing"] == LOST + 7
 
 
+def test_names_do_not_command_the_terminal(compared: Compare, loaded: Loading) -> None:
+    loaded.rows("DELETE FROM b_file")
+    loaded.rows("INSERT INTO b_file (ID, FILE_SIZE, SUBDIR, FILE_NAME) VALUES (1, 5, 'disk', '\x1b[2Jx\ny')")
+    outcome = compared()
+    assert outcome.code == 4
+    assert "\x1b" not in outcome.err
+    assert "\\x1b[2Jx\\ny" in outcome.err
+
+
 def test_files_that_the_portal_makes_anew_are_no_strangers(
     compared: Compare, site: Path, tmp_path: Path
 ) -> None:

@@ -33,7 +33,7 @@ from bxbackup.report import amount
 from bxbackup.server import Row as SqlRow
 from bxbackup.server import Session, SessionLostError, patiently, read_account, telling
 from bxbackup.state import now
-from bxbackup.unpack import safe_path
+from bxbackup.unpack import safe_path, shown_name
 
 REPORT = "uploads-compared.csv"
 SUMMARY = "uploads-compared.json"
@@ -151,7 +151,7 @@ class Comparison:
         name = kind.replace(" ", "_")
         setattr(self, name, getattr(self, name) + 1)
         if kind != "matching" and len(named := self.examples.setdefault(kind, [])) < _NAMED:
-            named.append(row.path)
+            named.append(shown_name(os.fsencode(row.path)))
 
     def remarks(self, report: Path) -> list[str]:
         """What a person should know, a line each; nothing where the database knows of no file."""

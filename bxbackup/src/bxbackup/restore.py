@@ -521,8 +521,9 @@ class Restore:
         needed = self._volume_size * total
         if self._options.source.remote and target.stat().st_dev == self._state.folder.stat().st_dev:
             needed += max(0, (self._status.size or 0) - (self._transfer.fetched if self._transfer else 0))
-        if self._options.earlier is not None:
-            needed -= self._options.earlier.size
+        earlier = self._options.earlier
+        if earlier is not None and earlier.folder.stat().st_dev == target.stat().st_dev:
+            needed -= earlier.size
         if total > 1 and needed > figures.f_bavail * figures.f_frsize:
             raise disk_full(target, needed)
 

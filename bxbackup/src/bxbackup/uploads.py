@@ -35,7 +35,7 @@ from bxbackup.remote import (
     strong_etag,
 )
 from bxbackup.reuse import Earlier, link, md5, same_rights
-from bxbackup.unpack import Folders, safe_path
+from bxbackup.unpack import Folders, safe_path, shown_name
 
 LISTS = ("restore_cloud.txt", "restore_cloud.php")
 MISSING = "uploads-missing.json"
@@ -190,7 +190,7 @@ class Uploads:
             raise self._absent()
 
     def _absent(self) -> AbsentError:
-        names = ", ".join(found.path for found in self._missing[:_NAMED])
+        names = ", ".join(shown_name(os.fsencode(found.path)) for found in self._missing[:_NAMED])
         return AbsentError(
             f"{len(self._missing)} of {self.counts.total} uploads are missing at every mirror",
             cause=f"{names}{' …' if len(self._missing) > _NAMED else ''}; all: {self.state / MISSING}",
