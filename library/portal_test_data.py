@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,6 +99,8 @@ INDEXED = {
     "b_tasks": ("tasks", ""),
 }
 INDEX, INDEX_PARTS, INDEX_KEY = "b_search_content", "b_search_content_", "SEARCH_CONTENT_ID"
+#: HTML and BB codes, also one that the title's end has cut.
+_MARKUP = re.compile(r"<[^>]*(?:>|$)|\[/?[A-Za-z*][^\]]*\]")
 PORTION = 500
 MOST_TITLES = 20
 TITLE_LENGTH = 80
@@ -327,9 +330,9 @@ def portions(ids: Sequence[int]) -> Iterator[list[int]]:
 
 
 def text(value: Any) -> str:
-    """Return a title in one line."""
+    """Return a title in one line, without markup."""
     plain = value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
-    return " ".join(plain.split())
+    return " ".join(_MARKUP.sub(" ", plain).split())
 
 
 def read_baseline(folder: Path) -> dict[str, Any]:

@@ -101,6 +101,14 @@ class Proof(_Frozen):
     other: tuple[Rows, ...]
     missing: tuple[Rows, ...]
 
+    def line(self) -> str:
+        """For people."""
+        kept = sum(table.kept for table in self.tables.values())
+        return (
+            f"proved: {count(self.deleted, 'row')} of tests deleted, none is left, every row of the backup is there"
+            + (f"; {count(kept, 'newer row')} kept" if kept else "")
+        )
+
 
 def made_by_tests(root: Path, release: str) -> MadeByTests | None:
     """The list of a release; None where nobody has made one."""

@@ -53,7 +53,11 @@ def counted(session: Database) -> dict[str, int]:
 def work(session: Database) -> int:
     """What a tester does: a lead with a telephone, a task, a comment on an old task; gives the lead."""
     lead = insert(
-        session, "b_crm_lead", TITLE="Test\nlead 50 %", STATUS_ID="NEW", DATE_CREATE="2026-11-22 10:00:00"
+        session,
+        "b_crm_lead",
+        TITLE="Test\n<b>lead</b> [URL=/x/]50 %[/URL]",
+        STATUS_ID="NEW",
+        DATE_CREATE="2026-11-22 10:00:00",
     )
     insert(session, "b_crm_field_multi", ENTITY_ID="LEAD", ELEMENT_ID=lead, TYPE_ID="PHONE", VALUE="+70001")
     session.run(f"INSERT INTO {DATABASE}.b_uts_crm_lead (VALUE_ID) VALUES (%s)", [lead])

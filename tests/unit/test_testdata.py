@@ -64,6 +64,9 @@ def test_the_proof(tmp_path: Path) -> None:
     found = proof(tmp_path, RELEASE)
     assert found is not None
     assert found.tables["b_crm_lead"].rows == 11
+    assert found.line() == (
+        "proved: 7 rows of tests deleted, none is left, every row of the backup is there; 1 newer row kept"
+    )
 
 
 def test_a_broken_list_is_named(tmp_path: Path) -> None:

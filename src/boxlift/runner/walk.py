@@ -28,7 +28,7 @@ from boxlift.runner.outlook import outlook
 from boxlift.runner.playbook import remove_work_folders
 from boxlift.runner.secrets import redactor
 from boxlift.runner.work import Work
-from boxlift.testdata import made_by_tests
+from boxlift.testdata import made_by_tests, proof
 
 PREFLIGHT_SUITE = "environment"
 """In the plan its failure says that work must not start: exit code 3."""
@@ -117,6 +117,7 @@ def run_plan(
             code = attempts.carry_out(_work(project, where, item, source, trial=request.trial))
             if code is not ExitCode.DONE:
                 return code
+            _tell_proof(project, where, item, shown)
             _tell_doubts(where, position(plan, journal, chosen, runner_alive=False), shown)
     return ExitCode.DONE
 
@@ -155,6 +156,12 @@ def _agree(project: Project, where: Position, item: StepState, ask: Ask) -> None
         f"{name} is destructive and was not agreed to. It changes: {item.step.changes}",
         cure=f"{resume_command(project, name)} --yes",
     )
+
+
+def _tell_proof(project: Project, where: Position, item: StepState, shown: Display) -> None:
+    proved = proof(project.root, where.release) if item.step.preview is not None else None
+    if proved is not None:
+        shown.line(f"  {proved.line()}")
 
 
 def _question(where: Position, item: StepState) -> str:
