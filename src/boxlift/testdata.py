@@ -104,9 +104,9 @@ class Proof(_Frozen):
     def line(self) -> str:
         """For people."""
         kept = sum(table.kept for table in self.tables.values())
-        return (
-            f"proved: {count(self.deleted, 'row')} of tests deleted, none is left, every row of the backup is there"
-            + (f"; {count(kept, 'newer row')} kept" if kept else "")
+        gone = f"proved: {count(self.deleted, 'row')} of tests deleted, none is left"
+        return f"{gone}, every row of the backup is there" + (
+            f"; {count(kept, 'newer row')} kept" if kept else ""
         )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from boxlift.figures import iso
+from boxlift.figures import count, iso
 from boxlift.journal import Journal, Result, Verdict
 from boxlift.plan.state import Position, State
 from boxlift.risks import evidence
@@ -178,7 +178,7 @@ def _suite(item: Observation, tests: str, results: Mapping[str, Result]) -> Obse
         text = f"{item.says}: {len(failed)} of {len(ran)} tests failed"
         return Observed(stage=item.stage, sign=Sign.BAD, text=text, items=causes[:_ITEMS], at=at)
     if passed:
-        text = f"{item.says}: {len(passed)} tests passed"
+        text = f"{item.says}: {count(len(passed), 'test')} passed"
         return Observed(stage=item.stage, sign=Sign.GOOD, text=text, at=at)
     return Observed(stage=item.stage, sign=Sign.UNKNOWN, text=f"{item.says}: not tested yet")
 
