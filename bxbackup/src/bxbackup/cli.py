@@ -253,7 +253,7 @@ def restore(
             metavar="N",
             min=1,
             max=64,
-            help="How many at once. By default 4, and more while that measurably helps.",
+            help="How many at once. By default as many as measurably help, at most 32; 4 to begin with.",
         ),
     ] = None,
     limit: Annotated[

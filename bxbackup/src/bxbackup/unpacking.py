@@ -263,7 +263,9 @@ def suspect_files(problems: list[dict[str, Any]]) -> DamagedError:
     )
     more = f"; and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
     return DamagedError(
-        f"{len(problems)} place{'s' if len(problems) > 1 else ''} in the archive are suspect",
+        f"{len(problems)} places in the archive are suspect"
+        if len(problems) > 1
+        else "a place in the archive is suspect",
         cause=shown + more,
         advice="all else is unpacked; ask for a new backup or take these files from the source",
     )
