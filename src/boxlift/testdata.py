@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from boxlift.figures import count
 from boxlift.risks import evidence
+from boxlift.risks.model import Line
 
 LIST, PROOF = "test-data", "test-data-proof"
 _TITLES = 5
@@ -37,7 +38,7 @@ class Made(_Frozen):
     table: str
     kind: str
     ids: tuple[int, ...]
-    titles: tuple[str, ...]
+    titles: tuple[Line, ...]
     kept: Number
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, TypeVar
 from pydantic import BaseModel, Field, ValidationError
 
 from boxlift.errors import UsageError
-from boxlift.risks.model import Stage, Strict
+from boxlift.risks.model import Line, Stage, Strict
 
 FOLDER = "evidence"
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -21,7 +21,7 @@ class Figure(Strict):
     """A count, and the first few of what was counted by name. `value` None: the portal has no such table."""
 
     value: Annotated[int, Field(ge=0)] | None
-    items: tuple[str, ...] = ()
+    items: tuple[Line, ...] = ()
 
 
 class Figures(Strict):

@@ -15,7 +15,7 @@ from pydantic import Field
 from boxlift.figures import iso
 from boxlift.journal import Journal, Verdict
 from boxlift.risks import evidence
-from boxlift.risks.model import Strict
+from boxlift.risks.model import Line, Strict
 
 FILE = "leads"
 PREFIX = "lead:"
@@ -52,11 +52,11 @@ class LeadSource(Strict):
 
     id: str = Field(pattern=r"^[a-z]+(-[a-z]+)*-[a-z0-9_-]+$")
     kind: LeadKind
-    title: str
+    title: Line
     active: bool
-    owner: str | None = None
-    address: str | None = None
-    new_address: str | None = None
+    owner: Line | None = None
+    address: Line | None = None
+    new_address: Line | None = None
 
 
 class LeadSources(Strict):

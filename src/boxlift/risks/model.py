@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from boxlift.plan.model import Identifier, Owner
 
@@ -32,6 +32,14 @@ class Stage(StrEnum):
 
     BACKUP = "backup"
     PORTAL = "portal"
+
+
+def _plain(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text).strip()
+
+
+Line = Annotated[str, AfterValidator(_plain)]
+"""Words out of the portal's database: one line, and nothing in it that a terminal would obey."""
 
 
 class Strict(BaseModel):

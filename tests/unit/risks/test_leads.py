@@ -68,6 +68,13 @@ def test_nothing_collected_is_not_nothing_found(project: Project) -> None:
     assert (view.collected, view.sources) == (None, ())
 
 
+def test_no_terminal_obeys_a_title(project: Project, lay: Callable[..., None]) -> None:
+    hostile = SOURCES[0] | {"title": "Call\x1b]0;x\x07 me\nback\u202e", "owner": "\x1b[2J"}
+    lay("leads", domain="x", sources=[hostile])
+    source = look(project).sources[0]
+    assert (source.title, source.owner) == ("Call ]0;x  me back", "[2J")
+
+
 def test_a_file_that_is_cut_names_itself_and_the_cure(project: Project, lay: Callable[..., None]) -> None:
     lay("leads", domain="x", sources=[])
     path = project.root / "evidence" / RELEASE / "leads.json"
