@@ -303,6 +303,56 @@ def test_where_the_etag_proves_our_copy_a_damaged_part_is_not_fetched_again(stor
     assert set(told.ready_parts) == set(store.parts) - {name}
 
 
+@pytest.mark.parametrize("marks", [True, False], ids=["known number", "unknown number"])
+@pytest.mark.parametrize("etag", ["md5", None], ids=["by its ETag", "by two fetches"])
+def test_a_part_once_proved_damaged_at_the_source_is_never_fetched_again(
+    store: Store, etag: str | None, marks: bool
+) -> None:
+    store.serve(307_200, 102_400, marks=marks)
+    name = f"{NAME}.1"
+    data = bytearray(store.parts[name])
+    data[50_000] ^= 1
+    (store.cloud.folder / name).write_bytes(data)
+    dated = Answer(etag=etag, headers={"Last-Modified": formatdate(1e9, usegmt=True)})
+    store.cloud.rules.append(on_all(dated))
+    first = store.fetch().errors[0]
+    before = store.cloud.sent
+    for _ in range(2):
+        told = store.fetch()
+        assert [(type(error), error.headline()) for error in told.errors] == [
+            (DamagedError, first.headline())
+        ]
+        assert set(told.ready_parts) == set(store.parts) - {name}
+    assert store.cloud.sent - before < 1000
+    (store.cloud.folder / name).write_bytes(store.parts[name])
+    store.cloud.rules[:] = [on_all(Answer(etag=etag))]
+    assert store.fetch().errors == []
+    store.assert_complete()
+
+
+def test_what_differs_from_a_true_md5_is_not_believed_though_its_form_is_right(store: Store) -> None:
+    """A .tar shows no flipped bit; the server's ETag does, once another part's has proved to be an MD5."""
+    store.serve(307_200, 102_400, gzipped=False)
+    name = f"{NAME}.1"
+    true = store.cloud.etag(store.parts[name])
+    altered = bytearray(store.parts[name])
+    altered[50_000] ^= 1
+    store.cloud.rules.append(on(name, Answer(body=bytes(altered), etag=true), first=1))
+    told = store.fetch(connections=1)
+    assert [(type(error), error.part) for error in told.errors] == [(DamagedError, name)]
+    assert "true MD5" in (told.errors[0].cause or "")
+    store.cloud.rules.clear()
+    assert store.fetch().errors == []
+    store.assert_complete()
+
+
+def test_an_etag_that_only_looks_like_an_md5_is_no_reason_to_refuse(store: Store) -> None:
+    store.serve(307_200, 102_400, gzipped=False)
+    store.cloud.rules.append(lambda seen: Answer(etag=f"{len(seen.name):032x}"))
+    assert store.fetch().errors == []
+    store.assert_complete()
+
+
 def test_a_slow_connection_shares_its_piece_with_those_that_have_none(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,6 +143,7 @@ class Progress:
     sha256: str = ""
     seen: list[str] = field(default_factory=list)
     sliced: bool = False
+    condemned: dict[str, Any] | None = None
     changes: int = 0
     fetches: int = 0
     generation: int = 0
@@ -174,6 +175,7 @@ class Progress:
             "sha256": self.sha256,
             "seen": self.seen,
             "sliced": self.sliced,
+            "condemned": self.condemned,
         }
 
     @property
@@ -224,6 +226,17 @@ def discard(folder: Path, name: str) -> None:
     sync_folder(folder)
 
 
+def _at_the_source(name: str, offset: int | None, cause: str) -> DamagedError:
+    return DamagedError(
+        f"{name} is damaged at the source",
+        part=name,
+        offset=offset,
+        cause=cause,
+        advice="fetching it again cannot help: ask for this part, or for a new backup",
+        kept="all other parts are kept; give a source with a sound part and the restore goes on",
+    )
+
+
 class Transfer:
     """Fetches all parts of a source into a folder.
 
@@ -259,6 +272,7 @@ class Transfer:
         self._settling = threading.Lock()
         self._meter = Meter()
         self._marks = Marks(None, None)
+        self._etags_are_md5 = False
         self._active = 0
         self._group: asyncio.TaskGroup | None = None
 
@@ -385,6 +399,8 @@ class Transfer:
                 except (GoneError, DeniedError) as error:
                     await self._judge_end(progress, error)
                     return
+                except DamagedError as error:
+                    self._give_up(progress, error)
             self._parts.append(progress)
 
     async def _judge_end(self, progress: Progress, error: GoneError | DeniedError) -> None:
@@ -410,7 +426,7 @@ class Transfer:
             async with gate:
                 try:
                     await self._look_or_absent(progress, _LOOK)
-                except AbsentError as error:
+                except (AbsentError, DamagedError) as error:
                     self._give_up(progress, error)
 
         await asyncio.gather(*(one(progress) for progress in parts))
@@ -429,6 +445,7 @@ class Transfer:
 
         :raises DeniedError, GoneError: the server's last word.
         :raises AbsentError: it cannot be reached.
+        :raises DamagedError: it is still the object that an earlier run has proved damaged.
         """
         part = progress.part
         if part.url is None:
@@ -457,6 +474,10 @@ class Transfer:
             # Fetched by an earlier run; what changes during this one is for `_changed` to judge.
             progress.forget()
             self._repaired(progress, "is another object at the source than before; fetched anew")
+        if progress.condemned is not None:
+            if not progress.is_other(found) and (found.etag or found.modified):
+                raise _at_the_source(progress.part.name, **progress.condemned)
+            progress.condemned = None
         progress.size, progress.etag = found.size, found.etag
         progress.modified, progress.ranges = found.modified, found.ranges
 
@@ -486,6 +507,7 @@ class Transfer:
         progress.modified = found.get("modified")
         progress.seen = found["seen"]
         progress.sliced = found.get("sliced", False)
+        progress.condemned = found.get("condemned")
         final = self._final(progress)
         if found["ready"]:
             if final.is_file() and final.stat().st_size == progress.size:
@@ -908,28 +930,18 @@ class Transfer:
         """None: the part is good. Text: fetch it again, for this reason. An error: give it up."""
         name = progress.part.name
         twice = finding.sha256 in progress.seen
+        self._etags_are_md5 |= finding.etag_equal is True
         if finding.error is None:
-            if finding.etag_equal is False and finding.evidence == "structure" and not twice:
-                progress.seen.append(finding.sha256)
-                return "differs from the server's ETag; fetched again to compare"
-            return None
+            return self._compare_etag(progress, finding, twice=twice)
         error = finding.error
         progress.seen.append(finding.sha256)
         count = progress.fetches
         if finding.etag_equal or twice:
-            proof = (
-                "our copy equals the server's ETag"
-                if finding.etag_equal
-                else f"{count} fetches gave the same bytes"
-            )
-            return DamagedError(
-                f"{name} is damaged at the source",
-                part=name,
-                offset=error.offset,
-                cause=f"{error.cause}; {proof}",
-                advice="fetching it again cannot help: ask for this part, or for a new backup",
-                kept="all other parts are kept; give a source with a sound part and the restore goes on",
-            )
+            proof = "two fetches gave the same bytes"
+            if finding.etag_equal:
+                proof = "our copy equals the server's ETag"
+            progress.condemned = {"offset": error.offset, "cause": f"{error.cause}; {proof}"}
+            return _at_the_source(name, **progress.condemned)
         if count >= _FETCHES:
             return DamagedError(
                 f"{name} arrives damaged",
@@ -940,6 +952,26 @@ class Transfer:
                 kept="all other parts are kept; start the same command again",
             )
         return f"arrived damaged ({error.cause}); fetched again"
+
+    def _compare_etag(self, progress: Progress, finding: Finding, *, twice: bool) -> BackupError | str | None:
+        """Judge a part in which nothing is wrong, but that may differ from what the server's ETag says.
+
+        Many servers' ETags only look like an MD5: a difference counts where another part's was one.
+        """
+        if finding.etag_equal is not False or (finding.evidence != "structure" and not self._etags_are_md5):
+            return None
+        if not twice:
+            progress.seen.append(finding.sha256)
+            return "differs from the server's ETag; fetched again to compare"
+        if finding.evidence != "structure" or not self._etags_are_md5:
+            return None
+        return DamagedError(
+            f"{progress.part.name} arrives damaged",
+            part=progress.part.name,
+            cause="two fetches gave the same bytes, and not those of the server's ETag, which is a true MD5",
+            advice="something on the way from the storage alters it: try from another network",
+            kept="all other parts are kept",
+        )
 
     def _repaired_once(self, progress: Progress, what: str) -> None:
         """Tell of a fault that may come often: once for each part and kind."""
