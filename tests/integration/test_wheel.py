@@ -62,6 +62,7 @@ def test_the_wheel_works_without_the_checkout(installed: Path, tmp_path: Path) -
 
     made = call(*words.split())
     assert made.returncode == 0, made.stderr
+    assert call("-C", "acme", "report").returncode == 0
     hosts = tmp_path / "acme" / "inventory" / "hosts.yml"
     hosts.write_text(hosts.read_text().replace("ansible_user: root", "ansible_port: 1"))
     ended = call("-C", "acme", "run", "provision-production")

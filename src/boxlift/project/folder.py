@@ -229,7 +229,7 @@ def create(
         if not vault.exists():
             write_private(vault, encrypt(new_secrets(), source))
     if not (root / ".gitignore").exists():
-        (root / ".gitignore").write_text("/.boxlift/\n/backup/\n/evidence/\n", encoding="utf-8")
+        (root / ".gitignore").write_text("/.boxlift/\n/backup/\n/evidence/\n/report.html\n", encoding="utf-8")
     copy_templates(root)
     unfinished.unlink()
     # written last: its presence says that the folder is complete
