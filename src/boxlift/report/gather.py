@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeVar
 
+from boxlift import testdata
 from boxlift.errors import UsageError
+from boxlift.figures import moment
 from boxlift.forecast.arrivals import read_arrivals
 from boxlift.forecast.inquiry import ask, in_words
 from boxlift.forecast.result import Forecast
@@ -17,7 +19,7 @@ from boxlift.plan.standing import command, standing
 from boxlift.plan.state import Position, position
 from boxlift.project import Project
 from boxlift.report.clock import Clock, clock_of
-from boxlift.report.model import Doubt, Event, Missing, Report, Task, Word
+from boxlift.report.model import Doubt, Event, Missing, Proof, Repair, Report, Task, Word
 from boxlift.report.outlook import Week, week
 from boxlift.report.proof import repairs, verifications
 from boxlift.report.timeline import passage
@@ -54,7 +56,10 @@ def gather(project: Project, pass_: Pass | None = None, *, now: float | None = N
             ),
             transfers=transfers(plan, journal, events),
             events=events,
-            repairs=repairs(plan, journal, checked),
+            repairs=(
+                *repairs(plan, journal, checked),
+                *(one for where in positions.values() for one in _test_data(project, where)),
+            ),
             verifications=checked,
             tasks=_tasks(plan, here),
             words=_words(journal),
@@ -126,6 +131,18 @@ def _events(journal: Journal) -> tuple[Event, ...]:
         )
         for number, incident in enumerate(journal.incidents(), start=1)
     )
+
+
+def _test_data(project: Project, where: Position) -> Iterator[Repair]:
+    """That what tests made in a release is gone."""
+    what, how = "What tests made is gone, and nothing else", "after a person agreed to the list"
+    found = _shown(lambda: testdata.proof(project.root, where.release))
+    if isinstance(found, Missing):
+        yield Repair(None, str(where.pass_), what, how, Proof(found.why, holds=None))
+    elif found is not None:
+        sound = not found.missing and not any(table.left for table in found.tables.values())
+        text = found.line() if sound else "rows of tests are left, or rows of the backup are missing"
+        yield Repair(moment(found.collected), str(where.pass_), what, how, Proof(text, holds=sound))
 
 
 def _words(journal: Journal) -> tuple[Word, ...]:

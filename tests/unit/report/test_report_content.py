@@ -14,6 +14,7 @@ from boxlift.forecast.result import Forecast
 from boxlift.journal import Measure, Segment
 from boxlift.plan import Pass
 from boxlift.project import Project
+from boxlift.project.folder import load
 from boxlift.report import gather, render
 from boxlift.report.model import Course, Missing, Report
 from boxlift.report.page import SECTIONS
@@ -101,6 +102,22 @@ def test_after_the_rehearsal_the_final_move_is_forecast(rehearsed: Report) -> No
     assert "What follows is the final move" in section(text, "standing").words()
     assert "No deadline is set" in words
     assert len(section(text, "forecast").all("svg")) == 1
+
+
+def test_a_deadline_gives_the_latest_hours(project: Project) -> None:
+    (project.root / "boxlift.yml").write_text("version: 1\nname: acme\ndeadline: 2026-11-23 09:00:00\n")
+    project = load(project.root)
+    tell(project, until="rehearsal")
+    report = gather(project, now=moment(10, 11))
+    told = report.forecast
+    assert isinstance(told, Forecast)
+    assert told.decision is not None
+    words = section(render(report), "forecast").words()
+    assert "Deadline Mon 23 Nov 2026, 09:00" in words
+    assert f"meet it: {report.clock.moment(told.decision.latest_start)}" in words
+    assert f"Latest hour to say go: {report.clock.moment(told.decision.latest_go)}" in words
+    assert "No deadline is set" not in words
+    assert "%" in section(render(report), "week").all("table")[1].words()
 
 
 def test_a_start_is_recommended_and_framed_in_the_week(rehearsed: Report) -> None:
@@ -310,6 +327,27 @@ def test_evidence_that_cannot_be_read_is_told_and_the_rest_is_there(project: Pro
     report = gather(project)
     assert isinstance(report.leads, Missing)
     assert "cannot be used" in section(render(report), "leads").words()
+
+
+@pytest.mark.parametrize(("left", "verdict"), [(0, "proved"), (2, "disproved")])
+def test_the_deletion_of_test_data_is_a_repair_with_its_proof(
+    project: Project, left: int, verdict: str
+) -> None:
+    folder = project.root / "evidence" / "rehearsal-1"
+    folder.mkdir(parents=True)
+    content = {
+        "schema": 1,
+        "release": "rehearsal-1",
+        "collected": "2026-11-22T10:00:00Z",
+        "deleted": 7,
+        "tables": {"b_crm_lead": {"left": left, "kept": 0, "rows": 9, "baseline": 9}},
+        "other": [],
+        "missing": [],
+    }
+    (folder / "test-data-proof.json").write_text(json.dumps(content), encoding="utf-8")
+    words = section(render(gather(project)), "repairs").words()
+    assert "What tests made is gone" in words
+    assert f" {verdict} " in words
 
 
 def test_lead_sources_and_risks_are_shown_as_they_stand(project: Project) -> None:
