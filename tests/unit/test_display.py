@@ -172,8 +172,8 @@ OUTLOOK = Outlook(
     "final",
     "final-1",
     (
-        Ahead("restore-backup", 3600.0, 30_000_000_000, "measured once", False, "a release"),
-        Ahead("open-portal", None, None, "nothing is known of its time", True, "all"),
+        Ahead("restore-backup", 3600.0, 30_000_000_000, False, "measured once", False, "a release"),
+        Ahead("open-portal", None, None, False, "nothing is known of its time", True, "all"),
     ),
     "the client's start-box-sales",
     trial=False,
@@ -186,7 +186,7 @@ def test_what_a_run_will_do_is_said_with_bytes_seconds_and_confidence() -> None:
     first, *rest = shown(out)
     assert first.startswith("final, release final-1: about 1 h, until 20")
     assert rest == [
-        "  restore-backup  1 h, measured once · 30.0 GB to move",
+        "  restore-backup  1 h, measured once · 30.0 GB to move if as much as last time",
         "  open-portal     –, nothing is known of its time · cannot be undone: asks first",
         "  then the client's start-box-sales",
     ]

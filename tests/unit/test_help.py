@@ -132,3 +132,11 @@ def test_completion_can_be_shown_for_a_shell() -> None:
     shown = CliRunner().invoke(app, ["--help"]).output
     assert "--install-completion" in shown
     assert "--show-completion" in shown
+
+
+def test_every_command_has_its_place_in_the_docs() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    listed = re.findall(r"^\| `boxlift ([^`]+)` \|", text, re.MULTILINE)
+    assert sorted(listed) == [" ".join(path) for path in COMMANDS]
+    for page in re.findall(r"\]\((\w+\.md)\)", text):
+        assert (Path(__file__).parents[2] / "docs" / page).is_file()

@@ -220,15 +220,17 @@ def test_an_estimate_is_the_whole_time_of_a_step_with_its_failed_attempts(journa
     go_through(journal, "inform-users")
     did(journal, "restore-backup", "interrupted", seconds=40.0)
     did(journal, "restore-backup", seconds=10.0)
+    assert where(journal).of("restore-backup").seconds == pytest.approx(50.0)
     did(journal, "restore-backup", seconds=1.0)
+    assert where(journal).of("restore-backup").seconds == pytest.approx(1.0)
     expected = where(journal, Pass.FINAL).of("restore-backup").expected
     assert (expected.seconds, expected.samples) == (50.0, 1)
-    assert expected.confidence == "measured once; the next is no longer with 50 %"
+    assert expected.confidence == "measured once, the next is below that with 50 %"
     say(journal, "request-backup", Word.REOPEN)
     say(journal, "request-backup")
     did(journal, "restore-backup", seconds=70.0)
     expected = where(journal, Pass.FINAL).of("restore-backup").expected
-    assert expected.confidence == "50 s to 1 min 10 s in 2 runs; the next is no longer with 66 %"
+    assert expected.confidence == "50 s to 1 min 10 s in 2 runs, the next is below the worst with 67 %"
     assert where(journal, Pass.FINAL).of("soak").expected.confidence == "as the plan guesses"
 
 

@@ -30,10 +30,11 @@ class Estimate:
             return "nothing is known of its time"
         if not self.samples:
             return "as the plan guesses"
-        share = f"the next is no longer with {100 * self.samples // (self.samples + 1)} %"
+        share = f"{round(100 * self.samples / (self.samples + 1))} %"
         if self.samples == 1:
-            return f"measured once; {share}"
-        return f"{duration(self.low)} to {duration(self.high)} in {self.samples} runs; {share}"
+            return f"measured once, the next is below that with {share}"
+        span = f"{duration(self.low)} to {duration(self.high)}"
+        return f"{span} in {self.samples} runs, the next is below the worst with {share}"
 
 
 UNKNOWN = Estimate(None)

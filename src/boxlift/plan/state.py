@@ -181,6 +181,16 @@ def _of_person(
     )
 
 
+def _spent(attempts: Sequence[Attempt]) -> float | None:
+    """Seconds of the last attempt and of those before it that failed or were ended."""
+    own = [attempts[-1]]
+    for attempt in reversed(attempts[:-1]):
+        if attempt.outcome == "done":
+            break
+        own.append(attempt)
+    return None if own[0].seconds is None else sum(attempt.seconds or 0.0 for attempt in own)
+
+
 def _of_machine(
     step: Step,
     phase: Phase,
@@ -205,7 +215,7 @@ def _of_machine(
         state,
         started=last.started,
         ended=last.ended,
-        seconds=last.seconds,
+        seconds=_spent(attempts),
         expected=expected,
         attempts=len(attempts),
         cause=last.cause or ("the runner was ended" if state is State.FAILED else None),

@@ -14,11 +14,15 @@ from boxlift.plan.state import Position, State, StepState
 
 @dataclass(frozen=True)
 class Ahead:
-    """One step that the run will do. `bytes` that it has still to move; None where nobody knows yet."""
+    """One step that the run will do.
+
+    `bytes`: what it has still to move, None where nobody knows; not `bytes_known`: as much as the last one.
+    """
 
     step: str
     seconds: float | None
     bytes: int | None
+    bytes_known: bool
     confidence: str
     destructive: bool
     changes: str
@@ -49,7 +53,10 @@ class Outlook:
         lines = [f"{self.pass_name}, release {self.release}: {mode}"]
         for step in self.steps:
             facts = [] if self.trial else [f"{duration(step.seconds)}, {step.confidence}"]
-            facts += [f"{size(step.bytes)} to move"] if step.bytes is not None else []
+            if step.bytes is not None:
+                facts.append(
+                    f"{size(step.bytes)} to move{'' if step.bytes_known else ' if as much as last time'}"
+                )
             facts += ["cannot be undone: asks first"] if step.destructive else []
             lines.append(f"  {step.step:<{width}}  {' · '.join(facts)}".rstrip())
         if self.then is not None:
@@ -90,7 +97,7 @@ def outlook(
             Ahead(
                 name,
                 item.estimate,
-                _bytes(item, where, journal),
+                *_bytes(item, where, journal),
                 item.expected.confidence,
                 item.step.destructive,
                 item.step.changes,
@@ -99,14 +106,14 @@ def outlook(
     return Outlook(str(where.pass_), where.release, tuple(steps), then, trial)
 
 
-def _bytes(item: StepState, where: Position, journal: Journal) -> int | None:
-    """What is left of a restore that has begun, else as much as the last one moved."""
+def _bytes(item: StepState, where: Position, journal: Journal) -> tuple[int | None, bool]:
+    """What is left of a restore that has begun, else as much as the last one moved; whether it is known."""
     if not item.step.backup:
-        return None
+        return None, False
     looked = last_look(journal, item.step.id, where.release)
     if looked is not None and looked.bytes_total is not None:
-        return looked.bytes_total - (looked.bytes or 0)
-    return item.expected.bytes
+        return looked.bytes_total - (looked.bytes or 0), True
+    return item.expected.bytes, False
 
 
 def last_look(journal: Journal, step: str, release: str) -> Segment | None:
