@@ -84,7 +84,7 @@ def fake_database(monkeypatch: pytest.MonkeyPatch) -> FakeDatabase:
     """A database that takes every dump."""
     fake = FakeDatabase()
     monkeypatch.setattr(restore, "check_target", fake.check_target)
-    monkeypatch.setattr(restore, "load_dump", fake.load_dump)
+    monkeypatch.setattr(restore, "load_feed", fake.load_feed)
     monkeypatch.setattr(restore, "write_baseline", fake.write_baseline)
     monkeypatch.setattr(restore, "compare_uploads", fake.compare_uploads)
     return fake

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from database_server import DatabaseServer
 
-from bxbackup.load import LoadProgress, LoadResult, load_dump
+from bxbackup.crew import LoadProgress
+from bxbackup.load import LoadOptions, LoadResult, load_dump
+from bxbackup.measures import TableLoad
 
 STARTED = b"-- Started: 2026-11-22 12:15:22\nSET NAMES 'utf8mb4';\n"
 FINISHED = b"-- Finished: 2026-11-22 12:16:00"
@@ -22,6 +24,7 @@ class Loading:
     database: str
     state: Path
     said: list[LoadProgress] = field(default_factory=list)
+    measured: list[TableLoad] = field(default_factory=list)
     defaults_file: Path | None = None
 
     def load(
@@ -35,16 +38,27 @@ class Loading:
         progress: Callable[[LoadProgress], None] | None = None,
     ) -> LoadResult:
         """Load the dump in a folder."""
-        return load_dump(
-            folder,
-            database=self.database,
-            defaults_file=self.defaults_file or self.server.defaults_file,
-            collation=collation,
-            time_zone=time_zone,
-            state_dir=self.state,
-            progress=progress or self.said.append,
-            sessions=sessions,
-            patience=patience,
+        return load_dump(folder, self.options(collation, time_zone, patience, sessions, progress))
+
+    def options(
+        self,
+        collation: str | None = None,
+        time_zone: str = "+00:00",
+        patience: float = 30.0,
+        sessions: int = 2,
+        progress: Callable[[LoadProgress], None] | None = None,
+    ) -> LoadOptions:
+        """How to load."""
+        return LoadOptions(
+            self.database,
+            self.defaults_file or self.server.defaults_file,
+            collation,
+            time_zone,
+            self.state,
+            progress or self.said.append,
+            self.measured.append,
+            sessions,
+            patience,
         )
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:

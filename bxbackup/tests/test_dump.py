@@ -233,7 +233,7 @@ def test_a_dump_of_several_files_reads_as_one(tmp_path: Path) -> None:
 
     dump = find_dump(tmp_path)
     assert dump.after_connect == tmp_path / "portal_after_connect.sql"
-    reader = DumpReader(dump)
+    reader = DumpReader(dump.places())
     spans = dump.survey().tables["t"].spans()
     assert [reader.statement(*span) for span in spans] == [
         b"INSERT INTO `t` VALUES\n(%d)" % n for n in range(12)

@@ -15,7 +15,7 @@ from backup_samples import ALL, M1, Run, Sample
 from database_server import DatabaseServer
 from loading import FINISHED, Loading, write_dump
 
-import bxbackup.load
+import bxbackup.catalogue
 from bxbackup.errors import AbsentError, DamagedError, DatabaseError, RefusedError, UsageError
 from bxbackup.load import check_target
 from bxbackup.server import read_account
@@ -195,7 +195,7 @@ def test_late_keys_give_the_same_table(
         return [*created, *rows]
 
     inline = load()
-    monkeypatch.setattr(bxbackup.load, "LATE_KEYS_FROM", 0)
+    monkeypatch.setattr(bxbackup.catalogue, "LATE_KEYS_FROM", 0)
     assert load() == inline
     assert "FULLTEXT KEY `ft_note`" in str(inline[0])
     assert "CONSTRAINT `fk_lead`" in str(inline[1])
@@ -257,7 +257,7 @@ def small_packets(server: DatabaseServer) -> Iterator[None]:
 @pytest.fixture(params=[0, 1 << 20], ids=["late keys", "early keys"])
 def keys(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys made after the rows, or before."""
-    monkeypatch.setattr(bxbackup.load, "LATE_KEYS_FROM", request.param)
+    monkeypatch.setattr(bxbackup.catalogue, "LATE_KEYS_FROM", request.param)
 
 
 TWICE = (

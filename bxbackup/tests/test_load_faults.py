@@ -19,10 +19,12 @@ from backup_samples import M1
 from database_server import DatabaseServer
 from loading import Loading, write_dump
 
+import bxbackup.catalogue
+import bxbackup.crew
 import bxbackup.load
+from bxbackup.crew import LoadProgress
 from bxbackup.ddl import Key, add_keys
 from bxbackup.errors import DatabaseError, RefusedError
-from bxbackup.load import LoadProgress
 
 LOAD_AND_LEAVE = """
 import sys, threading
@@ -32,10 +34,10 @@ dump, database, defaults, state = sys.argv[1:]
 begun = threading.Event()
 
 def load():
-    bxbackup.load.load_dump(
-        Path(dump), database=database, defaults_file=Path(defaults), collation=None, state_dir=Path(state),
-        progress=lambda _: begun.set(), sessions=2,
+    options = bxbackup.load.LoadOptions(
+        database, Path(defaults), None, "+00:00", Path(state), progress=lambda _: begun.set(), sessions=2
     )
+    bxbackup.load.load_dump(Path(dump), options)
 
 threading.Thread(target=load, daemon=True).start()
 begun.wait()
@@ -44,10 +46,11 @@ begun.wait()
 LOAD_UNTIL = """
 import json, os, signal, sys
 from pathlib import Path
-import bxbackup.load
+import bxbackup.catalogue, bxbackup.crew, bxbackup.load
 job = json.loads(sys.argv[1])
-bxbackup.load.REPORT_EVERY = 0.0
-bxbackup.load.LATE_KEYS_FROM = job["late"]
+bxbackup.crew.REPORT_EVERY = 0.0
+bxbackup.catalogue.LOT, bxbackup.catalogue.TRANSACTION = job["lot"], 1
+bxbackup.catalogue.LATE_KEYS_FROM = job["late"]
 steps = 0
 
 def report(progress):
@@ -56,14 +59,14 @@ def report(progress):
     if steps == job["steps"]:
         os.kill(os.getpid(), signal.SIGKILL)
 
-bxbackup.load.load_dump(
-    Path(job["dump"]), database=job["database"], defaults_file=Path(job["defaults"]), collation=None,
-    state_dir=Path(job["state"]), progress=report, sessions=2,
+options = bxbackup.load.LoadOptions(
+    job["database"], Path(job["defaults"]), None, "+00:00", Path(job["state"]), progress=report, sessions=2
 )
+bxbackup.load.load_dump(Path(job["dump"]), options)
 """
 
 
-def load_until_killed(loading: Loading, folder: Path, *, steps: int, late: int) -> int:
+def load_until_killed(loading: Loading, folder: Path, *, steps: int, late: int, lot: int = 100_000) -> int:
     """Load in a process that kills itself at its `steps`-th report; its return code."""
     job = {
         "dump": str(folder),
@@ -72,6 +75,7 @@ def load_until_killed(loading: Loading, folder: Path, *, steps: int, late: int) 
         "state": str(loading.state),
         "steps": steps,
         "late": late,
+        "lot": lot,
     }
     return subprocess.run(
         [sys.executable, "-c", LOAD_UNTIL, json.dumps(job)],
@@ -87,7 +91,7 @@ def test_killed_at_any_moment_and_gone_on_with(
 ) -> None:
     rng = random.Random(seed)
     late = rng.choice([0, 1 << 20])
-    monkeypatch.setattr(bxbackup.load, "LATE_KEYS_FROM", late)
+    monkeypatch.setattr(bxbackup.catalogue, "LATE_KEYS_FROM", late)
     for _ in range(rng.randint(1, 3)):
         code = load_until_killed(loading, sample_dumps["M1"], steps=rng.randint(1, 60), late=late)
         assert code in {0, -signal.SIGKILL}
@@ -115,7 +119,8 @@ def test_a_killed_run_goes_on_inside_a_table(tmp_path: Path, loading: Loading) -
     folder = many_statements(tmp_path / "dump")
     assert load_until_killed(loading, folder, steps=70, late=0) == -signal.SIGKILL
     assert "bxbackup_load" in loading.tables
-    standing = sum(int(str(loading.rows(f"SELECT COUNT(*) FROM t{n}")[0][0])) for n in range(2))
+    begun = loading.tables - {"bxbackup_load"}
+    standing = sum(int(str(loading.rows(f"SELECT COUNT(*) FROM {name}")[0][0])) for name in begun)
     assert standing >= 6000
     result = loading.load(folder)
     assert loading.said[0].rows >= standing
@@ -146,7 +151,7 @@ def test_a_server_that_dies_and_comes_back_costs_nothing_but_time(
     own_server: DatabaseServer,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(bxbackup.load, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(bxbackup.crew, "REPORT_EVERY", 0.0)
     own_server.rows(f"SET GLOBAL innodb_flush_log_at_trx_commit = {flush}")
     loading = Loading(own_server, "portal_box", tmp_path / "state")
     folder = many_statements(tmp_path / "dump")
@@ -173,7 +178,7 @@ def test_a_server_that_dies_and_comes_back_costs_nothing_but_time(
 def test_a_server_that_stays_away_is_told_and_the_same_command_goes_on(
     tmp_path: Path, own_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bxbackup.load, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(bxbackup.crew, "REPORT_EVERY", 0.0)
     loading = Loading(own_server, "portal_box", tmp_path / "state")
     folder = many_statements(tmp_path / "dump")
 
@@ -218,7 +223,7 @@ def test_two_loads_of_one_database_at_a_time_are_refused(
 def test_an_error_in_one_session_ends_all_and_can_be_gone_on_from(
     tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bxbackup.load, "REPORT_EVERY", 0.0)
+    monkeypatch.setattr(bxbackup.crew, "REPORT_EVERY", 0.0)
     folder = many_statements(tmp_path / "dump")
 
     class DisplayBrokeError(Exception):
@@ -263,7 +268,7 @@ def test_killed_between_the_last_table_and_the_note_that_all_is_done(
 def test_a_key_that_a_killed_runs_statement_still_makes_is_waited_for(
     tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bxbackup.load, "LATE_KEYS_FROM", 0)
+    monkeypatch.setattr(bxbackup.catalogue, "LATE_KEYS_FROM", 0)
     folder = many_statements(tmp_path / "dump")
     shown = add_keys
     raced: list[str] = []
@@ -274,7 +279,7 @@ def test_a_key_that_a_killed_runs_statement_still_makes_is_waited_for(
             loading.rows(f"ALTER TABLE {table} ADD KEY `a` (`A`)")
         return shown(table, keys)
 
-    monkeypatch.setattr(bxbackup.load, "add_keys", after_another_made_it)
+    monkeypatch.setattr(bxbackup.crew, "add_keys", after_another_made_it)
     assert loading.load(folder).rows == 12000
     assert sorted(raced) == ["t0", "t1", "t2"]
 
@@ -289,12 +294,13 @@ def test_rows_that_a_killed_run_is_just_committing_do_not_come_twice(
         user="root", unix_socket=str(loading.server.socket), database=loading.database, autocommit=False
     )
     with orphan.cursor() as cursor:
-        cursor.execute("SELECT state FROM bxbackup_load")
+        cursor.execute("SELECT state FROM bxbackup_load WHERE lot = 0")
         ((state,),) = cursor.fetchall()
-        phase, statements, rows, *rest = json.loads(state)
+        statements, rows, clashed = json.loads(state)
         cursor.execute("INSERT INTO t VALUES (%s)", (statements,))
         cursor.execute(
-            "UPDATE bxbackup_load SET state = %s", (json.dumps([phase, statements + 1, rows + 1, *rest]),)
+            "UPDATE bxbackup_load SET state = %s WHERE lot = 0",
+            (json.dumps([statements + 1, rows + 1, clashed]),),
         )
     committing = threading.Timer(1.0, orphan.commit)
     committing.start()

@@ -15,7 +15,7 @@ from bxbackup.display import Display
 from bxbackup.durable import is_locked, read_json
 from bxbackup.errors import AbsentError, UsageError
 from bxbackup.inspection import inspect as look_at
-from bxbackup.load import check_target, load_dump
+from bxbackup.load import LoadOptions, check_target, load_dump
 from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, parse_rate, parse_window
 from bxbackup.report import amount, console, print_json
@@ -162,22 +162,17 @@ def load(
         state.load.mkdir(mode=0o700, exist_ok=True)
         check_target(database, defaults_file, state.load)
         with Display("load", 0) as display:
-            result = load_dump(
-                folder,
-                database=database,
-                defaults_file=defaults_file,
-                collation=collation,
-                time_zone=time_zone,
-                state_dir=state.load,
-                progress=display.loading,
+            options = LoadOptions(
+                database, defaults_file, collation, time_zone, state.load, progress=display.loading
             )
+            result = load_dump(folder, options)
         write_baseline(
             state.baseline,
             load=result.identity,
             dump_dir=folder,
             database=database,
             defaults_file=defaults_file,
-            time_zone=time_zone,
+            time_zone=result.time_zone,
         )
         remarks = result.remarks()
         if (folder / UPLOAD).is_dir():

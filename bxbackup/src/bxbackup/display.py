@@ -15,7 +15,7 @@ from rich.progress import (
 )
 
 from bxbackup.comparison import Comparison
-from bxbackup.load import LoadProgress
+from bxbackup.crew import LoadProgress
 from bxbackup.report import amount, console, duration
 from bxbackup.status import Status
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -145,6 +145,13 @@ _KINDS: tuple[tuple[Kind, re.Pattern[bytes]], ...] = tuple(
         (Kind.SESSION, rb"()ALTER\s+TABLE\s+`(?:[^`]|``)+`\s+(?:DISABLE|ENABLE)\s+KEYS\s*\Z"),
     )
 )
+_IF_ABSENT = re.compile(rb"CREATE\s+TABLE\s+IF\s+NOT\s+EXISTS\b", re.IGNORECASE)
+_TIME_ZONE = re.compile(rb"SET\s+TIME_ZONE\s*=\s*'([^'\s]+)'\s*\Z", re.IGNORECASE)
+_DUMPER = re.compile(rb"(?:/\*M?!.*\n)?-- (?:MySQL|MariaDB) dump\b")
+UTC = "+00:00"
+"""In which mysqldump writes TIMESTAMP values, and says so in its head, unless it was told otherwise. Where
+the lines with its settings were taken out (backup_format 5.9) its name is left."""
+
 _STARTED = re.compile(rb"^-- Started: (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)[ \t]*$", re.MULTILINE)
 _FINISHED = re.compile(
     rb"^-- (?:Finished: |Dump completed(?: on )?[ \t]*)(\d{4}-\d\d-\d\d +\d{1,2}:\d\d:\d\d)?\s*\Z",
@@ -214,11 +221,15 @@ class Splitter:
         return self._head or bytes(self._buffer)
 
     def _statement(self, length: int) -> Statement:
-        text = self._head or bytes(memoryview(self._buffer)[: length - 2])
-        text = _unwrap(text[_run(_LEAD, text, 0) :])
+        head = self._head or bytes(memoryview(self._buffer)[: min(HEAD, length - 2)])
+        text = head[_run(_LEAD, head, 0) :]
         kind, name = classify(text)
-        if kind is Kind.INSERT:
-            text = text[:HEAD]
+        if kind is not Kind.INSERT:
+            whole = self._head or bytes(memoryview(self._buffer)[: length - 2])
+            text = _unwrap(whole[_run(_LEAD, whole, 0) :])
+            kind, name = classify(text)
+            if kind is Kind.INSERT:
+                text = text[:HEAD]
         return Statement(kind, name, text, self.start, self.start + self._forgotten + length)
 
     def _find_end(self) -> bool:
@@ -309,17 +320,23 @@ def _unwrap(text: bytes) -> bytes:
     return _EXECUTABLE.sub(lambda match: match[1] or b"", text).strip()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class TableDump:
-    """What a dump holds of one table.
+    """What a dump holds of one table, or has shown of it so far.
 
     :param definition: CREATE TABLE as in the dump.
+    :param start: offset of the definition: tells tables of one name apart.
     :param rows: start and end offset of each INSERT, one after the other.
+    :param closed: the dump went on to something else. Known writers do not come back to a table.
+    :param gone: the dump drops it again, or defines another one of that name.
     """
 
     name: str
     definition: bytes
+    start: int
     rows: array[int] = field(default_factory=lambda: array("Q"))
+    closed: bool = False
+    gone: bool = False
 
     def spans(self) -> Iterator[tuple[int, int]]:
         """Start and end offset of each INSERT, in the order of the dump."""
@@ -331,7 +348,9 @@ class Survey:
     """A dump's table of contents.
 
     :param views: CREATE VIEW by name, in the order of the dump.
+    :param dropped: names that the dump drops or gives to a view after it had defined a table.
     :param charset: what the dump's SET NAMES says, None without one.
+    :param time_zone: the zone that the dump itself says its TIMESTAMP values are in, None where it does not.
     :param started: the writer's clock when it began, `YYYY-MM-DD HH:MM:SS` in the source's zone.
     :param finished: the same at the end.
     :param complete: whether the last line is the writer's end mark.
@@ -341,8 +360,10 @@ class Survey:
 
     tables: dict[str, TableDump]
     views: dict[str, bytes]
+    dropped: frozenset[str]
     statements: int
     charset: str | None
+    time_zone: str | None
     started: str | None
     finished: str | None
     complete: bool
@@ -355,23 +376,53 @@ class Surveyor:
 
     def __init__(self) -> None:
         self._splitter = Splitter()
-        self._tables: dict[str, TableDump] = {}
+        self.tables: dict[str, TableDump] = {}
+        """Tables by name, as far as they are known; grows with what is entered."""
+        self.current: TableDump | None = None
+        """The table that the dump is at."""
         self._views: dict[str, bytes] = {}
+        self._dropped: set[str] = set()
         self._statements = 0
-        self._charset: str | None = None
-        self._unknown: tuple[int, str] | None = None
+        self.charset: str | None = None
+        """What the dump's first SET NAMES says."""
+        self._time_zone: str | None = None
+        self.unknown: tuple[int, str] | None = None
+        """Offset and beginning of the first statement that no known writer makes."""
         self._beginning = b""
+
+    @property
+    def time_zone(self) -> str | None:
+        """The zone that the dump itself says its TIMESTAMP values are in."""
+        if self._time_zone is None and _DUMPER.match(self._beginning):
+            return UTC
+        return self._time_zone
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the dump.
 
         :raises DamagedError: rows of a table that the dump does not define, or a statement without an end.
         """
+        for statement in self.split(data):
+            self.enter(statement)
+
+    def split(self, data: bytes) -> Iterator[Statement]:
+        """The statements that the next bytes of the dump complete, to be entered in their order.
+
+        :raises DamagedError: a statement without an end.
+        """
         if len(self._beginning) < HEAD:
             self._beginning += data[: HEAD - len(self._beginning)]
-        for statement in self._splitter.feed(data):
-            self._statements += 1
-            self._enter(statement)
+        return self._splitter.feed(data)
+
+    def close(self) -> None:
+        """All is entered."""
+        self._turn_to(None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether what was fed ends with the writer's end mark."""
+        rest = self._splitter.rest()
+        return _FINISHED.search(rest) is not None and not rest[_run(_LEAD, rest, 0) :]
 
     def finish(self) -> Survey:
         """The table of contents of all that was fed."""
@@ -381,38 +432,70 @@ class Surveyor:
         complete = end is not None and not begun
         started = _STARTED.search(self._beginning)
         return Survey(
-            tables=self._tables,
+            tables=self.tables,
             views=self._views,
+            dropped=frozenset(self._dropped - self.tables.keys()),
             statements=self._statements,
-            charset=self._charset,
+            charset=self.charset,
+            time_zone=self.time_zone,
             started=_time(started),
             finished=_time(end) if complete else None,
             complete=complete,
             rest=None if complete else (self._splitter.start, begun[:200]),
-            unknown=self._unknown,
+            unknown=self.unknown,
         )
 
-    def _enter(self, statement: Statement) -> None:
+    def enter(self, statement: Statement) -> None:
+        """Enter a statement, as a server would run it after those before it.
+
+        :raises DamagedError: rows of a table that the dump does not define.
+        """
+        self._statements += 1
         name = statement.name
         match statement.kind:
             case Kind.INSERT:
-                if name not in self._tables:
+                table = self.tables.get(name)
+                if table is None:
                     raise DamagedError(
                         f"the dump has rows for table {name} but no definition before them",
                         cause=f"statement at byte {statement.start:,} of the dump",
                     )
-                self._tables[name].rows.extend((statement.start, statement.end))
+                self._turn_to(table)
+                table.rows.extend((statement.start, statement.end))
             case Kind.CREATE_TABLE:
-                self._tables[name] = TableDump(name, statement.text)
+                if name not in self.tables or not _IF_ABSENT.match(statement.text):
+                    self._drop(name)
+                    self.tables[name] = TableDump(name, statement.text, statement.start)
+                self._turn_to(self.tables[name])
+            case Kind.DROP_TABLE | Kind.DROP_VIEW:
+                self._drop(name)
             case Kind.CREATE_VIEW:
                 # mysqldump writes a stand-in table or view first; the last definition is the real one.
-                self._tables.pop(name, None)
+                self._drop(name)
                 self._views.pop(name, None)
                 self._views[name] = statement.text
-            case Kind.SET_NAMES if self._charset is None:
-                self._charset = name
-            case Kind.OTHER if self._unknown is None:
-                self._unknown = (statement.start, text_of(statement.text[:80]).split("\n")[0])
+            case Kind.SET_NAMES if self.charset is None:
+                self.charset = name
+            case Kind.SESSION if zone := _TIME_ZONE.match(statement.text):
+                self._time_zone = self._time_zone or zone[1].decode()
+            case Kind.OTHER if self.unknown is None:
+                self.unknown = (statement.start, text_of(statement.text[:80]).split("\n")[0])
+
+    def _turn_to(self, table: TableDump | None) -> None:
+        """The dump goes on with a table: the one before it is closed."""
+        if self.current is not table:
+            if self.current is not None:
+                self.current.closed = True
+            self.current = table
+        if table is not None:
+            table.closed = False
+
+    def _drop(self, name: str) -> None:
+        self._turn_to(None)
+        table = self.tables.pop(name, None)
+        if table is not None:
+            table.gone = True
+            self._dropped.add(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -444,6 +527,11 @@ class DumpFiles:
             offset -= size
         raise UsageError("a dump has at least one file")
 
+    def places(self) -> list[tuple[int, Path]]:
+        """Where each file begins in the joined dump."""
+        sizes = [path.stat().st_size for path in self.files]
+        return [(sum(sizes[:number]), path) for number, path in enumerate(self.files)]
+
     def survey(self) -> Survey:
         """Read through the whole dump once.
 
@@ -454,39 +542,43 @@ class DumpFiles:
             with path.open("rb", buffering=0) as file:
                 while data := file.read(CHUNK):
                     surveyor.feed(data)
+        surveyor.close()
         return surveyor.finish()
 
 
 class DumpReader:
-    """Reads statements of a dump by their offsets. Not for several threads."""
+    """Reads statements of a dump by their offsets. Not for several threads.
 
-    def __init__(self, dump: DumpFiles) -> None:
-        self._files: list[tuple[int, BinaryIO]] = []
-        start = 0
-        for path in dump.files:
-            self._files.append((start, path.open("rb", buffering=0)))
-            start += path.stat().st_size
+    :param places: where each file begins in the joined dump; more may be added at the end.
+    """
+
+    def __init__(self, places: Sequence[tuple[int, Path]]) -> None:
+        self._places = places
+        self._files: list[BinaryIO] = []
 
     def close(self) -> None:
         """Close the dump's files."""
-        for _, file in self._files:
+        for file in self._files:
             file.close()
+        self._files.clear()
 
     def statement(self, start: int, end: int) -> bytes:
         """The statement between two offsets, without comments before it and without its `;`."""
+        places = list(self._places)
+        self._files += [path.open("rb", buffering=0) for _, path in places[len(self._files) :]]
         parts: list[bytes] = []
-        ends = [first for first, _ in self._files[1:]] + [end]
-        for (first, file), last in zip(self._files, ends, strict=True):
+        ends = [first for first, _ in places[1:]] + [end]
+        for (first, _), file, last in zip(places, self._files, ends, strict=True):
             if start < last and start < end:
                 file.seek(start - first)
                 parts.append(_exactly(file, min(end, last) - start))
                 start = min(end, last)
-        text = b"".join(parts)
+        text = parts[0] if len(parts) == 1 else b"".join(parts)
         return text[_run(_LEAD, text, 0) : -2]
 
 
 def _exactly(file: BinaryIO, length: int) -> bytes:
-    data = b""
+    data: bytes = file.read(length) or b""
     while len(data) < length:
         more = file.read(length - len(data))
         if not more:
@@ -521,31 +613,44 @@ def find_dump(folder: Path) -> DumpFiles:
     :raises UsageError: there are several.
     """
     for place in (folder, folder / "bitrix" / "backup", folder / "dump"):
-        bases = _dumps_in(place)
-        if len(bases) > 1:
-            raise UsageError(
-                f"{place} holds more than one dump: {', '.join(sorted(bases))}",
-                advice="move all but one elsewhere",
-            )
-        for base, numbered in bases.items():
+        found = [path.name for path in place.iterdir() if path.is_file()] if place.is_dir() else []
+        for base, numbered in _dumps_among(place, found).items():
             missing = [number for number in range(max(numbered) + 1) if number not in numbered]
             if missing:
                 names = ", ".join(f"{base}.{number}" if number else base for number in missing)
                 raise AbsentError(f"a file of the dump is missing: {names}", advice=f"put it into {place}")
             sibling = place / f"{base.removesuffix('.sql')}_after_connect.sql"
             return DumpFiles(
-                tuple(numbered[number] for number in sorted(numbered)), sibling if sibling.is_file() else None
+                tuple(place / numbered[number] for number in sorted(numbered)),
+                sibling if sibling.is_file() else None,
             )
     raise AbsentError(f"there is no SQL dump in {folder}", advice="name the folder of an unpacked backup")
 
 
-def _dumps_in(folder: Path) -> dict[str, dict[int, Path]]:
-    bases: dict[str, dict[int, Path]] = {}
-    if folder.is_dir():
-        for path in folder.iterdir():
-            match = _PART.fullmatch(path.name)
-            if match and not match["base"].endswith("_after_connect.sql") and path.is_file():
-                bases.setdefault(match["base"], {})[int(match["number"] or 0)] = path
+def first_files(place: Path, names: Iterable[str]) -> list[str]:
+    """Of the names of files, those of a dump that follow one another from its first one on.
+
+    :raises UsageError: there are several dumps.
+    """
+    found: list[str] = []
+    for numbered in _dumps_among(place, names).values():
+        while len(found) in numbered:
+            found.append(numbered[len(found)])
+    return found
+
+
+def _dumps_among(place: Path, names: Iterable[str]) -> dict[str, dict[int, str]]:
+    """The dump's files by its name and their numbers."""
+    bases: dict[str, dict[int, str]] = {}
+    for name in names:
+        match = _PART.fullmatch(name)
+        if match and not match["base"].endswith("_after_connect.sql"):
+            bases.setdefault(match["base"], {})[int(match["number"] or 0)] = name
+    if len(bases) > 1:
+        raise UsageError(
+            f"{place} holds more than one dump: {', '.join(sorted(bases))}",
+            advice="move all but one elsewhere",
+        )
     return bases
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 from bxbackup.baseline import write_baseline
 from bxbackup.cipher import Decryption
 from bxbackup.comparison import REPORT, Comparison, Depth, compare_uploads
+from bxbackup.crew import LoadProgress
 from bxbackup.durable import disk_full, write_failure
 from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
-from bxbackup.load import LoadProgress, LoadResult, check_target, load_dump
+from bxbackup.feed import Feed
+from bxbackup.load import LoadOptions, check_target, load_feed
 from bxbackup.measures import Line, Measures, PartUnpack
 from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, Window
@@ -154,7 +156,7 @@ class Restore:
         self._errors: list[BackupError] = []
         self._crash: Exception | None = None
         self._lock = threading.Lock()
-        self._dump_passed = threading.Event()
+        self._feed = Feed(options.state.dump)
         self._unpacked = threading.Event()
         self._abandoned = threading.Event()
         self._uploads: Uploads | None = None
@@ -163,7 +165,6 @@ class Restore:
         self._line: Line | None = None
         self._unpacking: Unpacking | None = None
         self._compared: Comparison | None = None
-        self._loaded: LoadResult | None = None
         self._load: LoadProgress | None = None
         self._volume_size: int | None = None
         self._began = time.monotonic()
@@ -288,7 +289,7 @@ class Restore:
     def _abandon(self, error: BackupError) -> None:
         self._abandoned.set()
         self._shelf.stop(error)
-        self._dump_passed.set()
+        self._feed.end(whole=False)
         self._unpacked.set()
         if self._transfer is not None:
             self._transfer.stop()
@@ -356,7 +357,7 @@ class Restore:
         try:
             self._unpack_parts()
         finally:
-            self._dump_passed.set()
+            self._feed.end(whole=self._unpacking is not None and self._unpacking.finished)
             self._unpacked.set()
 
     def _unpack_parts(self) -> None:
@@ -366,14 +367,12 @@ class Restore:
             {"site": self._options.to, "dump": state.dump, "list": state.dump},
             self._options.source.first,
             self._shelf.decryption(),
-            passed_dump=self._dump_passed.set,
             ownership=self._options.ownership,
             earlier=self._options.earlier,
         )
         self._unpacking = work
         try:
-            if work.dump_passed:
-                self._dump_passed.set()
+            self._follow(work)
             self._begun_with = work.next
             self._status.parts["unpacked"] = work.next
             while (path := self._shelf.take(work.next)) is not None:
@@ -381,6 +380,7 @@ class Restore:
                     return
                 self._status.part = path.name
                 self._take(work, path)
+                self._follow(work)
                 self._status.parts["unpacked"] = work.next
             if not work.finish():
                 raise AbsentError(
@@ -388,6 +388,7 @@ class Restore:
                     advice="its last parts are missing at the source",
                     kept="nothing is lost: when they are there, start the same command again",
                 )
+            self._follow(work)
             self._remark(work.remarks())
         finally:
             self._status.files = work.counts.files
@@ -403,6 +404,11 @@ class Restore:
             if not self._options.allow_suspect_files:
                 raise suspect_files(work.problems)
 
+    def _follow(self, work: Unpacking) -> None:
+        """Let the load have what is unpacked of the dump."""
+        dumps = work.dumps()
+        self._feed.grown(dumps, passed=work.dump_passed and bool(dumps))
+
     def _take(self, work: Unpacking, path: Path) -> None:
         started, began = now(), time.monotonic()
         try:
@@ -416,29 +422,30 @@ class Restore:
         self._measures.add(PartUnpack(path.name, size, started, time.monotonic() - began))
 
     def _load_dump(self) -> None:
-        self._dump_passed.wait()
-        work = self._unpacking
-        if self._abandoned.is_set() or work is None or not work.dump_passed:
-            return
+        """Load the dump while it is unpacked."""
         options = self._options
-        self._loaded = load_dump(
-            self._state.dump,
-            database=options.database,
-            defaults_file=options.defaults_file,
-            collation=options.collation,
-            time_zone=options.time_zone,
-            state_dir=self._state.load,
-            progress=self._loading,
-            measured=self._measures.add,
+        loaded = load_feed(
+            self._feed,
+            LoadOptions(
+                options.database,
+                options.defaults_file,
+                options.collation,
+                options.time_zone,
+                self._state.load,
+                progress=self._loading,
+                measured=self._measures.add,
+            ),
         )
-        self._remark(self._loaded.remarks())
+        if loaded is None:
+            return  # what has stopped the rooms before is an error of theirs
+        self._remark(loaded.remarks())
         write_baseline(
             self._state.baseline,
-            load=self._loaded.identity,
+            load=loaded.identity,
             dump_dir=self._state.dump,
             database=options.database,
             defaults_file=options.defaults_file,
-            time_zone=options.time_zone,
+            time_zone=loaded.time_zone,
         )
 
     def _fetch_uploads(self) -> None:

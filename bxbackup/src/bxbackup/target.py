@@ -10,6 +10,7 @@ in: a portal never sees it.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 from dataclasses import asdict, astuple, dataclass
@@ -24,6 +25,7 @@ from bxbackup.errors import RefusedError, UsageError
 from bxbackup.server import Session
 
 STATE = "load.json"
+_WHOLE = -1
 LOCK_WAIT = 10
 """Seconds that a session of a killed run may take to end."""
 
@@ -48,11 +50,11 @@ class Target(StrEnum):
 class Order:
     """What a load was asked for; all runs of one state folder must agree in it.
 
-    :param dump: fingerprint of the dump.
+    :param dump: fingerprint of the dump; None for one that is loaded while it arrives.
     """
 
     database: str
-    dump: str
+    dump: str | None
     collation: str | None
     time_zone: str
 
@@ -61,37 +63,56 @@ class Order:
 class State:
     """`load.json`.
 
+    :param lot: bytes of statements in a lot (:mod:`bxbackup.catalogue`).
     :param result: what the load has done, once it has done all.
+    :param seen: of a dump that is loaded while it arrives: bytes of which rows may be in the database, and
+        their SHA-256. The next run goes on only if the dump begins with the same bytes.
     """
 
     identity: str
     order: Order
+    lot: int
     result: dict[str, Any] | None = None
-
-
-class Phase(StrEnum):
-    """How far a table is."""
-
-    ROWS = "rows"
-    KEYS = "keys"
-    DONE = "done"
+    seen: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    """What is done of one table.
+class TableMark:
+    """What is done of one table as a whole.
 
-    :param statements: INSERT statements of the dump that are in.
-    :param rows: rows in these statements.
+    :param start: offset in the dump of the definition that it was made from.
+    :param late: it was made without those keys that can wait for the rows.
+    :param statements: all of its INSERT statements are in, so many; 0: lots tell, if there are any.
+    :param rows: rows in these statements; once it is done, those that stand.
     :param clashed: a statement held rows that stood already, so rows must be counted at the end.
     :param duplicates: how many, once they are counted.
+    :param done: the keys are made, too.
     """
 
-    phase: Phase
+    start: int
+    late: bool
     statements: int = 0
     rows: int = 0
     clashed: bool = False
     duplicates: int = 0
+    done: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class LotMark:
+    """What is done of a lot, a run of statements of one table: statements from its first one on."""
+
+    statements: int
+    rows: int
+    clashed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """All that is noted of one table."""
+
+    table: TableMark | None
+    lots: dict[int, LotMark]
 
 
 def check_name(database: str) -> None:
@@ -116,8 +137,15 @@ def read_state(state_dir: Path) -> State | None:
     if value is None:
         return None
     try:
-        return State(value["identity"], Order(**value["order"]), value["result"])
-    except (KeyError, TypeError) as error:
+        seen = value["seen"]
+        return State(
+            value["identity"],
+            Order(**value["order"]),
+            value["lot"],
+            value["result"],
+            (seen[0], seen[1]) if seen else None,
+        )
+    except (KeyError, TypeError, IndexError) as error:
         raise RefusedError(f"{path} is not readable as our state", cause=repr(error)) from error
 
 
@@ -179,43 +207,69 @@ def create(session: Session, database: str, identity: str, collation: str | None
     session.run(f"CREATE DATABASE IF NOT EXISTS {quoted_name(database)}")
     session.run(f"USE {quoted_name(database)}")
     if collation:
-        charset = charset_of(collation)
-        session.run(f"ALTER DATABASE {quoted_name(database)} CHARACTER SET {charset} COLLATE {collation}")
+        set_default(session, database, collation)
     session.run(
         "CREATE TABLE IF NOT EXISTS bxbackup_load ("
-        "item VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,"
-        " state VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL"
+        "item VARCHAR(400) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, lot INT NOT NULL,"
+        " state VARCHAR(200) CHARACTER SET ascii COLLATE ascii_bin NOT NULL, PRIMARY KEY (item, lot)"
         f") ENGINE=InnoDB COMMENT='{identity}'"
     )
 
 
-def marks(session: Session) -> dict[str, Mark]:
+def set_default(session: Session, database: str, collation: str) -> None:
+    """Give a database its default charset and collation."""
+    charset = charset_of(collation)
+    session.run(f"ALTER DATABASE {quoted_name(database)} CHARACTER SET {charset} COLLATE {collation}")
+
+
+def marks(session: Session) -> dict[str, Marks]:
     """What is done, by table."""
-    return {
-        json.loads(item): _mark(text) for item, text in session.rows("SELECT item, state FROM bxbackup_load")
-    }
+    found: dict[str, Marks] = {}
+    rows = session.rows("SELECT item, lot, state FROM bxbackup_load ORDER BY item, lot")
+    for item, group in itertools.groupby(rows, key=lambda row: row[0]):
+        found[json.loads(item)] = _marks([(lot, state) for _, lot, state in group])
+    return found
 
 
-def mark(session: Session, table: str) -> Mark | None:
-    """What is done of one table; None if nothing is.
+def marks_of(session: Session, table: str) -> Marks:
+    """What is done of one table.
 
     Waits for a session of a killed run that is just committing: read past it, its rows would come twice.
     """
-    found = session.rows("SELECT state FROM bxbackup_load WHERE item = %s FOR UPDATE", (json.dumps(table),))
-    return _mark(found[0][0]) if found else None
+    query = "SELECT lot, state FROM bxbackup_load WHERE item = %s FOR UPDATE"
+    return _marks([(lot, state) for lot, state in session.rows(query, (json.dumps(table),))])
 
 
-def _mark(text: str) -> Mark:
-    phase, *rest = json.loads(text)
-    return Mark(Phase(phase), *rest)
-
-
-def put_mark(session: Session, table: str, mark: Mark) -> None:
-    """Note what is done of a table, within the session's transaction."""
-    session.rows(
-        "REPLACE INTO bxbackup_load (item, state) VALUES (%s, %s)",
-        (json.dumps(table), json.dumps(astuple(mark))),
+def _marks(rows: list[tuple[int, str]]) -> Marks:
+    states = {lot: json.loads(state) for lot, state in rows}
+    table = states.pop(_WHOLE, None)
+    return Marks(
+        TableMark(*table) if table else None, {lot: LotMark(*state) for lot, state in states.items()}
     )
+
+
+def put_mark(session: Session, table: str, mark: TableMark) -> None:
+    """Note what is done of a table, within the session's transaction."""
+    _put(session, table, _WHOLE, mark)
+
+
+def put_lot(session: Session, table: str, lot: int, mark: LotMark) -> None:
+    """Note what is done of a lot, within the session's transaction."""
+    _put(session, table, lot, mark)
+
+
+def _put(session: Session, table: str, lot: int, mark: TableMark | LotMark) -> None:
+    session.rows(
+        # REPLACE would lock what lies between, and sessions at neighbouring lots would stop each other
+        "INSERT INTO bxbackup_load (item, lot, state) VALUES (%s, %s, %s)"
+        " ON DUPLICATE KEY UPDATE state = VALUES(state)",
+        (json.dumps(table), lot, json.dumps(astuple(mark))),
+    )
+
+
+def forget_marks(session: Session, table: str) -> None:
+    """The table is made anew."""
+    session.rows("DELETE FROM bxbackup_load WHERE item = %s", (json.dumps(table),))
 
 
 def remove_mark(session: Session) -> None:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 
 from bxbackup.durable import disk_full, room_for, sync_filesystem
 from bxbackup.errors import RefusedError
+from bxbackup.feed import Piece
 from bxbackup.ownership import Ownership
 from bxbackup.pathset import PathSet
 from bxbackup.report import amount
@@ -263,7 +264,6 @@ class Unpacker:
     :param rooms: folder for each room; a room without a folder goes to `site`, keeping its whole path, except
         `ignored`, which goes nowhere.
     :param listing: file that gets one JSON line per entry written; needed to go on after a stop.
-    :param passed_dump: called once, when the first entry after the dump begins.
     :param ownership: of what goes to `site`; the other rooms are this process's own.
     :param earlier: release whose uploads are linked to where they are the same.
     """
@@ -272,7 +272,6 @@ class Unpacker:
         self,
         rooms: dict[Room, Path],
         listing: Path,
-        passed_dump: Callable[[], None] | None = None,
         ownership: Ownership | None = None,
         earlier: Earlier | None = None,
     ) -> None:
@@ -280,8 +279,8 @@ class Unpacker:
         self.problems: list[dict[str, Any]] = []
         self.apart: set[bytes] = set()
         self._rooms = rooms
-        self._passed_dump = passed_dump
         self._earlier = earlier
+        self._dumps: dict[bytes, Piece] = {}
         self._dump_seen = False
         self.dump_passed = False
         self._names = Names()
@@ -349,8 +348,20 @@ class Unpacker:
         """No more files of the dump will come, if any have."""
         if self._dump_seen and not self.dump_passed:
             self.dump_passed = True
-            if self._passed_dump is not None:
-                self._passed_dump()
+
+    def dumps(self) -> list[Piece]:
+        """The dump's files as far as they are written."""
+        found = dict(self._dumps)
+        if self._file is not None and self._file.room == "dump":
+            name = self._file.components[-1]
+            found[name] = found[name].grown(self._file.written, whole=False)
+        return list(found.values())
+
+    def _begin_dump(self, name: bytes) -> None:
+        before = self._dumps.get(name)
+        self._dumps[name] = Piece(
+            os.fsdecode(name), 0, whole=False, opened=before.opened + 1 if before else 1
+        )
 
     def data(self, piece: memoryview) -> None:
         """Write the next bytes."""
@@ -372,6 +383,9 @@ class Unpacker:
         self._reuse(file)
         self.counts.files += 1
         self.counts.bytes += file.written
+        if file.room == "dump":
+            name = file.components[-1]
+            self._dumps[name] = self._dumps[name].grown(file.written, whole=True)
         self._note(file.components, file.room, file.written)
 
     def _reuse(self, file: _OpenFile) -> None:
@@ -402,6 +416,8 @@ class Unpacker:
         if file is None:
             return
         os.close(file.descriptor)
+        if file.room == "dump":
+            self._dumps.pop(file.components[-1], None)
         folder = self._folders[file.room].descriptor(file.components[:-1])
         os.unlink(file.components[-1], dir_fd=folder)
 
@@ -510,6 +526,10 @@ class Unpacker:
         with Path(self._listing.name).open("rb") as listing:
             for line in listing:
                 noted = json.loads(line)
+                if noted["room"] == "dump":
+                    name = os.fsencode(noted["path"])
+                    self._begin_dump(name)
+                    self._dumps[name] = self._dumps[name].grown(noted["size"], whole=True)
                 self._remember(noted["room"], os.fsencode(noted["path"]))
         self._entry = entry
         if found["open"] is not None:
@@ -525,6 +545,8 @@ class Unpacker:
         except OSError as error:
             raise RefusedError(f"{_shown(components)} was changed since the last run") from error
         self._file = _OpenFile(descriptor, components, room, found["written"])
+        if room == "dump":
+            self._begin_dump(components[-1])
         if os.fstat(descriptor).st_size < found["written"]:
             raise RefusedError(f"{_shown(components)} was changed since the last run")
         os.truncate(descriptor, found["written"])
@@ -577,6 +599,8 @@ class Unpacker:
             self.counts.duplicates += 1
             self.counts.files -= 1
         self._file = _OpenFile(descriptor, components, room)
+        if room == "dump":
+            self._begin_dump(components[-1])
 
     def _remember(self, room: str, path: bytes) -> bool:
         """Enter what was written. Returns whether it was new.

@@ -14,6 +14,7 @@ from bxbackup.cipher import SERVICE_BLOCK, Decryption, password_needed, read_ser
 from bxbackup.durable import read_json, room_for, write_json
 from bxbackup.errors import AbsentError, DamagedError, RefusedError
 from bxbackup.evidence import fetch_note
+from bxbackup.feed import Piece
 from bxbackup.ownership import Ownership
 from bxbackup.reuse import Earlier
 from bxbackup.source import part_name, split_name
@@ -95,7 +96,6 @@ class Unpacking:
     rooms: dict[Room, Path]
     identity: str
     decryption: Decryption | None
-    passed_dump: Callable[[], None] | None = None
     ownership: Ownership | None = None
     earlier: Earlier | None = None
     progress: Callable[[int], None] | None = None
@@ -136,12 +136,19 @@ class Unpacking:
         self._parser = TarParser(self._unpacker, position)
 
     def _new_unpacker(self) -> Unpacker:
-        return Unpacker(self.rooms, self.state / LISTING, self.passed_dump, self.ownership, self.earlier)
+        return Unpacker(self.rooms, self.state / LISTING, self.ownership, self.earlier)
 
     @property
     def dump_passed(self) -> bool:
         """Whether every file of the dump has been written."""
         return self._unpacker.dump_passed
+
+    def dumps(self) -> list[Piece]:
+        """The dump's files. Between two volumes all that they hold comes from volumes that were whole.
+
+        Of slices of one gzip stream only its end shows that: before it there are none.
+        """
+        return [] if self._sliced and not self.finished else self._unpacker.dumps()
 
     @property
     def counts(self) -> Counts:
