@@ -110,7 +110,8 @@ def gather(project: Project, pass_: Pass | None, language: Language, clock: Cloc
     names = _names(project)
     figures = read(project.root, where.release, Stage.BACKUP.value, Figures)
     network = figures.figures.get("network_users") if figures else None
-    expected = _Expected(told)
+    expected = _Expected(told, where)
+    took = _took(where)
     arrivals = told.gap.arrivals if told and told.gap else ()
     leads_gap = next((item for item in arrivals if item.kind == "leads"), None)
     deleted = proof(project.root, where.release)
@@ -130,8 +131,8 @@ def gather(project: Project, pass_: Pass | None, language: Language, clock: Cloc
         gap_seconds=told.gap.seconds.p50 if told and told.gap else unknown(FORECAST),
         gap_latest=told.gap.seconds.p95 if told and told.gap else unknown(FORECAST),
         gap_leads=leads_gap.p90 if leads_gap else unknown(FORECAST),
-        cutover_seconds=told.cut_over.seconds.p50 if told and told.cut_over else unknown(FORECAST),
-        cutover_latest=told.cut_over.seconds.p95 if told and told.cut_over else unknown(FORECAST),
+        cutover_seconds=told.cut_over.seconds.p50 if told and told.cut_over else took or unknown(FORECAST),
+        cutover_latest=told.cut_over.seconds.p95 if told and told.cut_over else took or unknown(FORECAST),
         sales_start=expected.ends(SALES) or unknown(RESTORE),
         sales_latest=expected.latest(SALES) or unknown(RESTORE),
         deadline=told.decision.deadline if told and told.decision else unknown("deadline in boxlift.yml"),
@@ -160,13 +161,14 @@ class _Unknowns:
 
 
 class _Expected:
-    """When steps end. Before the backup is taken everything starts from the hour that loses least.
+    """When steps end, or ended. Before the backup is taken everything starts from the hour that loses least.
 
     Without such an hour nobody knows a moment yet: only a restored portal tells when leads come.
     """
 
-    def __init__(self, told: Forecast | None) -> None:
+    def __init__(self, told: Forecast | None, where: Position) -> None:
         self._told = told
+        self._ended = {item.step.id: item.ended for item in where.steps if item.state is State.DONE}
         self._shift: float | None = None
         if told is not None and told.gap is not None and told.gap.begun:
             self._shift = 0.0
@@ -176,15 +178,15 @@ class _Expected:
     def ends(self, step: str) -> float | None:
         """P50 of a step's end."""
         found = self._finish(step)
-        return found.p50 + self._shift if found and self._shift is not None else None
+        return found.p50 + self._shift if found and self._shift is not None else self._ended.get(step)
 
     def latest(self, step: str) -> float | None:
         """P95 of a step's end."""
         found = self._finish(step)
-        return found.p95 + self._shift if found and self._shift is not None else None
+        return found.p95 + self._shift if found and self._shift is not None else self._ended.get(step)
 
     def _finish(self, step: str) -> Finish | None:
-        found = self._told.step(step) if self._told else None
+        found = self._told.step(step) if self._told and step not in self._ended else None
         return found.ends if found else None
 
 
@@ -210,19 +212,29 @@ def _backup_at(project: Project, where: Position, told: Forecast | None) -> floa
 
 
 def _names(project: Project) -> dict[str, str]:
-    """Domains, where the inventory writes them out."""
-    try:
-        path = project.inventory / "group_vars" / "all" / "project.yml"
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError):
-        return {}
-    if not isinstance(data, dict):
-        return {}
-    return {
-        str(name): value
-        for name, value in data.items()
-        if isinstance(value, str) and value and "{{" not in value
-    }
+    """Domains, where the inventory writes them out for production or for all."""
+    found: dict[str, str] = {}
+    for group in ("all", "production"):
+        for path in sorted((project.inventory / "group_vars" / group).glob("*.yml")):
+            if path.name == "vault.yml":
+                continue
+            try:
+                data = yaml.safe_load(path.read_text(encoding="utf-8"))
+            except (OSError, yaml.YAMLError):
+                continue
+            for name in ("portal_domain", "telephony_domain"):
+                value = data.get(name) if isinstance(data, dict) else None
+                if isinstance(value, str) and value and "{{" not in value:
+                    found[name] = value
+    return found
+
+
+def _took(where: Position) -> float | None:
+    """Seconds of a cut-over that is over."""
+    waited = [item for item in where.in_pass if item.phase.urgency is Urgency.HIGH]
+    began = [item.started for item in waited if item.started is not None]
+    ended = [item.ended for item in waited if item.state is State.DONE and item.ended is not None]
+    return max(ended) - min(began) if waited and began and len(ended) == len(waited) else None
 
 
 def _steps(
@@ -240,8 +252,8 @@ def _steps(
                 title=SAYING[language].steps.get(name, item.step.title),
                 owner=str(item.step.owner),
                 done=done,
-                ends=(item.ended if done else expected.ends(name)) or unknown(RESTORE),
-                latest=(item.ended if done else expected.latest(name)) or unknown(RESTORE),
+                ends=expected.ends(name) or unknown(RESTORE),
+                latest=expected.latest(name) or unknown(RESTORE),
             )
         )
     return tuple(found)

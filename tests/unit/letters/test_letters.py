@@ -131,6 +131,23 @@ def test_no_letter_carries_a_link_or_a_password(project: Project, name: str, lan
     assert "backup.cloud.example" not in text
 
 
+def test_what_is_done_stands_with_its_time(project: Project) -> None:
+    with project.journal() as journal:
+        for step in ("request-backup", "inform-users"):
+            journal.verdict("final", step, "final-1", verdict="confirm", by="A", note=None)
+    text = render(project, "timetable", "en", Pass.FINAL).text
+    assert text.count("[x]") == 2
+    assert text.count("done ") == 2
+
+
+def test_the_domain_of_production_is_found(project: Project) -> None:
+    folder = project.inventory / "group_vars"
+    all_hosts = folder / "all" / "project.yml"
+    all_hosts.write_text(all_hosts.read_text().replace("portal_domain:", "other_domain:"))
+    (folder / "production" / "names.yml").write_text("portal_domain: portal.acme.example\n")
+    assert "https://portal.acme.example/" in render(project, "health", "en").text
+
+
 def test_everything_has_russian_words() -> None:
     russian = SAYING["ru"]
     waited = {step.id for phase, step in default_plan().steps() if phase.urgency is Urgency.HIGH}
