@@ -481,9 +481,9 @@ class Unpacker:
 
         def make_durable() -> None:
             with room_for(self._rooms["site"]):
-                os.fsync(self._listing.fileno())
                 for descriptor in devices.values():
                     sync_filesystem(descriptor)
+                os.fsync(self._listing.fileno())
 
         return make_durable
 

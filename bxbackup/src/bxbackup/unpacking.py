@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ _FORMAT = 1
 _SHOWN = 5
 _AHEAD = 4
 _MOST_BEHIND = 3
+_REST = 0.5
 
 
 def checkpoint_exists(state: Path) -> bool:
@@ -82,7 +84,8 @@ class Unpacking:
     """Unpacks volume after volume and remembers durably how far it came.
 
     While a volume is made durable, the next ones are unpacked already: a disk that is slower than the rest
-    does not hold it up. A stop loses at most these few.
+    does not hold it up. Volumes that take no time get one checkpoint for several. A stop loses at most these
+    few.
 
     :param state: folder for the checkpoint and the list of files.
     :param rooms: see `Unpacker`.
@@ -106,6 +109,7 @@ class Unpacking:
     _settler: ThreadPoolExecutor = field(init=False)
     _settling: Future[None] | None = None
     _behind: int = 0
+    _begun: float = field(default_factory=time.monotonic)
     _waiting: tuple[Callable[[], None], dict[str, Any]] | None = None
     _sliced: bool = False
     _slices: Slices | None = None
@@ -191,7 +195,7 @@ class Unpacking:
         self.next += 1
         self._behind += 1
         self._waiting = self._unpacker.sync(), self._snapshot()
-        if self._settling is None or self._settling.done() or self._behind > _MOST_BEHIND:
+        if self._behind > _MOST_BEHIND or self._is_due():
             self._checkpoint()
         return reader.uncompressed
 
@@ -232,9 +236,14 @@ class Unpacking:
         self._settler.shutdown()
         self._unpacker.close()
 
+    def _is_due(self) -> bool:
+        """Whether enough was done since the last checkpoint, and the disk is done with that one."""
+        rested = time.monotonic() - self._begun >= _REST
+        return rested and (self._settling is None or self._settling.done())
+
     def _checkpoint(self) -> None:
         self._settled()
-        self._behind = 0
+        self._behind, self._begun = 0, time.monotonic()
         if self._waiting is not None:
             self._settling = self._settler.submit(self._settle, *self._waiting)
             self._waiting = None
