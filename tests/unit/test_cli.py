@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
 import pytest
+import typer
 from typer.testing import CliRunner
 
-from boxlift.cli import app, main
+from boxlift.cli import app, main, running
 from boxlift.errors import BoxliftError
 from boxlift.journal import Result, Segment
 from boxlift.plan import Pass
@@ -232,3 +235,22 @@ def test_main_prints_message_and_cure_and_ends_with_the_code(
     lines = capsys.readouterr().err.splitlines()
     assert lines[0].startswith(f"✗ {tmp_path} is no boxlift project")
     assert lines[1].startswith("  next: ")
+
+
+def test_ctrl_c_is_130_also_at_a_question(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def abort(*_: object, **__: object) -> bool:
+        raise typer.Abort
+
+    def asking(*_: object, ask: Callable[[str], bool], **__: object) -> int:
+        return int(ask("open-portal changes: all"))
+
+    monkeypatch.setattr("typer.confirm", abort)
+    monkeypatch.setattr(running, "run_plan", asking)
+    monkeypatch.setattr(running, "sys", SimpleNamespace(stdin=SimpleNamespace(isatty=lambda: True)))
+    ended = RUNNER.invoke(app, ["run"])
+    assert ended.exit_code == 130
+
+
+def test_amounts_exclude_each_other(project: Project) -> None:
+    assert "--quiet and --verbose exclude each other" in call("run", "--quiet", "--verbose", code=2)
+    assert "--verbose and --json exclude each other" in call("verify", "--json", "--verbose", code=2)
