@@ -22,6 +22,7 @@ from bxbackup.load import LoadOptions, check_target, load_feed
 from bxbackup.measures import Line, Measures, PartUnpack
 from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, Window
+from bxbackup.remaining import Remaining
 from bxbackup.reuse import Earlier
 from bxbackup.source import Part, Source
 from bxbackup.state import State, now
@@ -165,10 +166,8 @@ class Restore:
         self._line: Line | None = None
         self._unpacking: Unpacking | None = None
         self._compared: Comparison | None = None
-        self._load: LoadProgress | None = None
+        self._remaining = Remaining()
         self._volume_size: int | None = None
-        self._began = time.monotonic()
-        self._begun_with = 0
 
     @property
     def status(self) -> Status:
@@ -373,7 +372,6 @@ class Restore:
         self._unpacking = work
         try:
             self._follow(work)
-            self._begun_with = work.next
             self._status.parts["unpacked"] = work.next
             while (path := self._shelf.take(work.next)) is not None:
                 if self._abandoned.is_set():
@@ -419,7 +417,9 @@ class Restore:
                 discard(self._state.parts, path.name)
                 error.advice = "look at the disk; start the same command again and this part is fetched again"
             raise
-        self._measures.add(PartUnpack(path.name, size, started, time.monotonic() - began))
+        seconds = time.monotonic() - began
+        self._remaining.unpacked(seconds)
+        self._measures.add(PartUnpack(path.name, size, started, seconds))
 
     def _load_dump(self) -> None:
         """Load the dump while it is unpacked."""
@@ -567,7 +567,7 @@ class Restore:
         self._status.change(change)
 
     def _loading(self, progress: LoadProgress) -> None:
-        self._load = progress
+        self._remaining.loaded(progress)
 
         def change(status: Status) -> None:
             status.tables_total, status.tables_loaded = progress.tables, progress.loaded
@@ -585,24 +585,16 @@ class Restore:
             status.files = self._unpacking.counts.files
         if self._uploads is not None:
             status.extra["uploads"] = asdict(self._uploads.counts)
-        status.remaining = self._remaining()
+        status.remaining = self._seconds_left()
         status.write(self._state.status)
         self._say(status)
 
-    def _remaining(self) -> float | None:
-        """Seconds to the end, by the slowest room at its own measured rate."""
-        found: list[float] = []
+    def _seconds_left(self) -> float | None:
         status = self._status
-        total = status.parts["total"]
-        if status.size and status.rate and status.fetched < status.size:
-            found.append((status.size - status.fetched) / status.rate)
-        spent = time.monotonic() - self._began
-        unpacked = (status.parts["unpacked"] or 0) - self._begun_with
-        if total and unpacked > 0 and unpacked < total - self._begun_with:
-            found.append(spent / unpacked * (total - self._begun_with - unpacked))
-        load = self._load
-        if load is not None and load.bytes and load.bytes < load.total_bytes:
-            found.append(spent * (load.total_bytes - load.bytes) / load.bytes)
-        if self._compared is not None and self._compared.remaining is not None:
-            found.append(self._compared.remaining)
-        return max(found) if found else None
+        left = self._remaining.seconds(
+            missing=(status.size or 0) - status.fetched,
+            rate=status.rate,
+            volumes=(status.parts["total"] or 0) - (status.parts["unpacked"] or 0),
+        )
+        compared = self._compared.remaining if self._compared is not None else None
+        return max((found for found in (left, compared) if found is not None), default=None)
