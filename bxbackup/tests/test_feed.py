@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -10,13 +13,14 @@ from pathlib import Path
 
 import pytest
 from backup_samples import M1
+from database_server import DatabaseServer
 from loading import FINISHED, STARTED, Loading, write_dump
 
 import bxbackup.catalogue
 import bxbackup.crew
 from bxbackup.crew import LoadProgress
 from bxbackup.dump import find_dump
-from bxbackup.errors import BackupError, DamagedError, RefusedError, UsageError
+from bxbackup.errors import AbsentError, BackupError, DamagedError, RefusedError, UsageError
 from bxbackup.feed import Feed, Piece
 from bxbackup.load import LoadResult, load_feed
 
@@ -306,3 +310,54 @@ def test_the_last_large_table_is_shared(loading: Loading, tmp_path: Path) -> Non
     assert loading.rows("SELECT COUNT(*), SUM(ID) FROM a") == [(2000, 1999000)]
     (measure,) = loading.measured
     assert (measure.name, measure.rows) == ("a", 2000)
+
+
+@pytest.mark.parametrize("flush", [1, 0], ids=["killed", "killed and lost its last commits"])
+def test_a_server_that_is_killed_while_the_dump_arrives(flush: int, tmp_path: Path) -> None:
+    server = DatabaseServer(tmp_path / "server")
+    server.start()
+    try:
+        server.rows(f"SET GLOBAL innodb_flush_log_at_trx_commit = {flush}")
+        growing = Growing(Loading(server, "portal_box", tmp_path / "state"), tmp_path / "dump")
+        dump = text(
+            *(table("a", "KEY `k` (`A`)"), insert("a", 1), table("e"), table("b")),
+            *[insert("b", first) for first in range(0, 2000, 20)],
+        )
+        half = dump.index(b"(1000,")
+        growing.writer.write("portal.sql", dump[:half])
+        growing.until(lambda at: at.rows >= 500)
+        server.end(signal.SIGKILL)
+        server.start()
+        growing.writer.write("portal.sql", dump[half:], whole=True)
+        result = growing.end()
+        assert result is not None
+        assert (result.tables, result.rows, result.duplicates) == (3, 2020, 0)
+        assert growing.loading.rows("SELECT COUNT(*), SUM(ID) FROM b") == [(2000, 1999000)]
+        assert count(growing.loading, "a") == 20
+    finally:
+        server.end(signal.SIGKILL)
+
+
+def test_a_full_disk_below_the_state_is_gone_on_from(
+    growing: Growing, loading: Loading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dump = text(table("a"), *[insert("a", first) for first in range(0, 100, 20)])
+    half = dump.index(b"(50,")
+    growing.writer.write("portal.sql", dump[:half])
+    growing.until(lambda at: at.rows == 40)
+    with monkeypatch.context() as patch:
+        patch.setattr("bxbackup.durable.os.fsync", full_disk)
+        growing.writer.write("portal.sql", dump[half:], whole=True)
+        with pytest.raises(AbsentError, match="is full"):
+            growing.end()
+    assert count(loading, "a") == 40
+    again = Growing(loading, tmp_path / "dump")
+    (tmp_path / "dump" / "portal.sql").unlink()
+    again.writer.write("portal.sql", dump, whole=True)
+    result = again.end()
+    assert result is not None
+    assert (result.rows, result.resumed) == (100, True)
+
+
+def full_disk(descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
