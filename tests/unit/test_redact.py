@@ -10,7 +10,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from boxlift.errors import UsageError
 from boxlift.project.vault import VaultSource, encrypt
 from boxlift.redact import HIDDEN, Redactor
-from boxlift.runner.secrets import inventory_secrets
+from boxlift.runner.secrets import inventory_secrets, named_secrets
 
 
 def test_known_values_are_hidden_also_as_json_and_python_write_them() -> None:
@@ -118,3 +118,18 @@ def test_a_vault_with_another_password_is_told(tmp_path: Path, source: VaultSour
     source.path.write_text("another\n")
     with pytest.raises(UsageError, match="cannot be opened with the vault password"):
         list(inventory_secrets(inventory, source))
+
+
+def test_variables_are_secret_by_their_names() -> None:
+    variables = {
+        "boxlift_pass": "rehearsal",
+        "portal_release": "rehearsal-1",
+        "smtp_pass": "canary-smtp",
+        "hooks": [{"apikey": "canary-key", "name": "shown"}],
+        "deploy_key": "/etc/keys/deploy",
+        "tokens": ["canary-token"],
+        "password_length": 12345678,
+        "has_password": True,
+    }
+    found = set(named_secrets(variables))
+    assert found == {"canary-smtp", "canary-key", "canary-token", "12345678"}

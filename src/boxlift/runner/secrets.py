@@ -23,6 +23,8 @@ _SECRET_NAME = re.compile(
 )
 _INI = re.compile(r"([\w.-]+)\s*=\s*(\"[^\"]*\"|'[^']*'|\S+)")
 _READ = frozenset({".yml", ".yaml", ".json", ".ini", ".cfg", ""})
+_PASSES = frozenset(Pass)
+"""Values of variables that end in _pass and mean a pass of the move."""
 _PLACES = ("/", "~", "{{")
 """What a path or a template begins with: not the secret itself."""
 
@@ -110,6 +112,7 @@ def _strings(node: object, *, always: bool) -> Iterator[str]:
     if isinstance(node, dict):
         for name, value in node.items():
             named = bool(_SECRET_NAME.search(str(name))) and not str(value).startswith(_PLACES)
+            named = named and str(value) not in _PASSES
             yield from _strings(value, always=always or named)
     elif isinstance(node, list):
         for value in node:
