@@ -106,9 +106,9 @@ class Proof(_Frozen):
         """For people."""
         kept = sum(table.kept for table in self.tables.values())
         gone = f"proved: {count(self.deleted, 'row')} of tests deleted, none is left"
-        return f"{gone}, every row of the backup is there" + (
-            f"; {count(kept, 'newer row')} kept" if kept else ""
-        )
+        lost = ", ".join(f"{count(rows.count, 'row')} in {rows.table}" for rows in self.missing)
+        backup = f"but somebody deleted {lost} of the backup" if lost else "every row of the backup is there"
+        return f"{gone}, {backup}" + (f"; {count(kept, 'newer row')} kept" if kept else "")
 
 
 def made_by_tests(root: Path, release: str) -> MadeByTests | None:

@@ -69,6 +69,16 @@ def test_the_proof(tmp_path: Path) -> None:
     )
 
 
+def test_the_proof_does_not_hide_what_somebody_deleted_of_the_backup(tmp_path: Path) -> None:
+    gone = [{"table": "b_tasks", "count": 2}]
+    lay(tmp_path, "test-data-proof", deleted=0, tables={}, other=[], missing=gone)
+    found = proof(tmp_path, RELEASE)
+    assert found is not None
+    assert found.line() == (
+        "proved: 0 rows of tests deleted, none is left, but somebody deleted 2 rows in b_tasks of the backup"
+    )
+
+
 def test_a_broken_list_is_named(tmp_path: Path) -> None:
     lay(tmp_path, "test-data", closed="maybe not")
     with pytest.raises(UsageError, match=r"test-data\.json"):
