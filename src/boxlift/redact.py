@@ -1,4 +1,4 @@
-"""Hide secrets in everything that is stored or shown."""
+"""Hide secrets, and what a terminal would obey, in everything that is stored or shown."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ _PARAMETER = re.compile(
     re.IGNORECASE,
 )
 _HEADER = re.compile(r"(\bauthorization\W{1,4}(?:basic|bearer|digest)\s+)\S+", re.IGNORECASE)
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters but for tab and line feed, and those that turn the direction of writing."""
 _SHORTEST = 6
 """Shorter values would hide ordinary words; no generated secret is that short."""
 
 
 class Redactor:
     """Replaces known secrets, and what is one by its form: the query and login of every URL (a presigned link
-    is a credential), a signature by itself, the value of an Authorization header.
+    is a credential), a signature by itself, the value of an Authorization header. Control characters become
+    spaces: what a host or a person said is never an order to a terminal.
     """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
@@ -49,4 +52,4 @@ class Redactor:
             text = _USERINFO.sub(rf"\1{HIDDEN}@", _QUERY.sub(rf"\1?{HIDDEN}", text))
         if "=" in text:
             text = _PARAMETER.sub(rf"\1={HIDDEN}", text)
-        return _HEADER.sub(rf"\1{HIDDEN}", text)
+        return _OBEYED.sub(" ", _HEADER.sub(rf"\1{HIDDEN}", text))

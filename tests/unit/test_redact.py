@@ -63,6 +63,11 @@ def source(tmp_path: Path) -> VaultSource:
     return VaultSource(path)
 
 
+def test_nothing_is_left_that_a_terminal_would_obey() -> None:
+    assert Redactor()("a\x1b]0;b\x07c\r\n\td\u202e\x9be") == "a ]0;b c \n\td  e"
+    assert Redactor(["can\x1bary"])("x can\x1bary y") == "x ******** y"
+
+
 def test_secrets_of_an_inventory(tmp_path: Path, source: VaultSource) -> None:
     inventory = tmp_path / "inventory" / "group_vars"
     inventory.mkdir(parents=True)
