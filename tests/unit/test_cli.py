@@ -199,6 +199,18 @@ def test_note(project: Project) -> None:
     assert "did you mean `restore-backup`" in call("note", "x", "--step", "restore-backu", code=2)
 
 
+def test_a_note_needs_words(project: Project) -> None:
+    assert "needs words" in call("note", " ", code=2)
+    assert len([row for row in data("journal", "journal")["records"] if row["kind"] == "note"]) == 1
+
+
+def test_no_terminal_obeys_what_was_said(project: Project) -> None:
+    call("note", "gone \x1b[2J red")
+    assert "gone  [2J red" in call("journal")
+    call("confirm", "buy-certificate", "--by", "An\x1b[31mna")
+    assert "\x1b" not in call("journal") + call("status")
+
+
 def test_outside_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert "is no boxlift project" in call("status", code=2)
@@ -223,6 +235,16 @@ def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_init_refuses_what_is_missing_or_wrong(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
     assert message in call("init", str(tmp_path / "acme"), *words, code=2)
     assert not (tmp_path / "acme").exists()
+
+
+def test_words_that_are_no_text_are_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["boxlift", "note", "\udcff\udcfe"])
+    with pytest.raises(SystemExit) as caught:
+        main()
+    assert caught.value.code == 2
+    assert "word 2 of the command line is no UTF-8 text" in capsys.readouterr().err
 
 
 def test_main_prints_message_and_cure_and_ends_with_the_code(

@@ -134,6 +134,8 @@ LINK = "https://s3.example/acme.tar.gz?X-Amz-Date=20261120T180000Z&X-Amz-Expires
         (LINK, NOW + 86400),
         ("https://s3.example/a?AWSAccessKeyId=x&Expires=1795197600&Signature=y", NOW),
         ("https://s3.example/a?X-Amz-Date=yesterday&X-Amz-Expires=1", None),
+        ("https://s3.example/a?X-Amz-Date=20261120T180000Z&X-Amz-Expires=inf", None),
+        ("https://s3.example/a?Expires=nan&Signature=y", None),
         ("https://cloud.example/a.tar.gz", None),
         ("/backup/a.tar.gz", None),
     ],

@@ -19,6 +19,7 @@ from boxlift.plan import Pass
 from boxlift.project import Answers, Project, create, find, load
 from boxlift.project.lock import RunnerLock, is_held
 from boxlift.project.vault import vault_source
+from boxlift.runner.secrets import best_redactor
 
 ANSWERS = Answers(
     portal_domain="portal.acme.ru",
@@ -139,6 +140,12 @@ def test_mistakes_in_boxlift_yml_are_told(tmp_path: Path, text: str, message: st
         load(tmp_path)
 
 
+def test_a_project_file_that_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "boxlift.yml").write_bytes(b"name: \xff\n")
+    with pytest.raises(UsageError, match=r"boxlift\.yml is no UTF-8 text"):
+        load(tmp_path)
+
+
 def password_file(path: Path, mode: int = 0o600) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("pw\n")
@@ -195,6 +202,22 @@ def test_where_the_backup_is(project: Project) -> None:
     path.chmod(0o644)
     with pytest.raises(PreflightError, match="can be read by others"):
         project.backup(Pass.REHEARSAL)
+
+
+@pytest.mark.parametrize("name", ["rehearsal.txt", "rehearsal.password"])
+def test_what_is_no_text_is_told(project: Project, name: str) -> None:
+    project.set_backup(Pass.REHEARSAL, ["https://a/1"], "secret password")
+    (project.root / "backup" / name).write_bytes(b"\xff\xfe")
+    with pytest.raises(PreflightError, match=rf"{name} is no UTF-8 text"):
+        project.backup(Pass.REHEARSAL)
+    assert best_redactor(project)("secret") == "secret"
+
+
+def test_what_is_no_link_is_told_by_its_number(project: Project) -> None:
+    project.set_backup(Pass.REHEARSAL, ["https://a/1", "https://[b/2?sig=canary"])
+    with pytest.raises(PreflightError, match=r"rehearsal\.txt: link 2 is none") as caught:
+        project.backup(Pass.REHEARSAL)
+    assert "canary" not in f"{caught.value}{caught.value.cure}"
 
 
 def test_the_lock_is_held_by_one(tmp_path: Path) -> None:

@@ -98,6 +98,8 @@ def note(
     [bold]Example:[/] boxlift note "provider's line was down" --step restore-backup --cost 40
     """
     project = current_project(context)
+    if not text.strip():
+        raise UsageError("a note needs words", cure='boxlift note "what happened"')
     if step is not None:
         _known(project.plan(), step)
     with project.journal() as journal:

@@ -220,7 +220,7 @@ def _names(project: Project) -> dict[str, str]:
                 continue
             try:
                 data = yaml.safe_load(path.read_text(encoding="utf-8"))
-            except (OSError, yaml.YAMLError):
+            except (OSError, UnicodeDecodeError, yaml.YAMLError):
                 continue
             for name in ("portal_domain", "telephony_domain"):
                 value = data.get(name) if isinstance(data, dict) else None

@@ -51,9 +51,9 @@ def expiry(source: str) -> float | None:
     try:
         if "X-Amz-Date" in query and "X-Amz-Expires" in query:
             begun = datetime.strptime(query["X-Amz-Date"][0], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-            return begun.timestamp() + float(query["X-Amz-Expires"][0])
+            return begun.timestamp() + int(query["X-Amz-Expires"][0])
         if "Expires" in query and "Signature" in query:
-            return float(query["Expires"][0])
+            return float(int(query["Expires"][0]))
     except ValueError:
         return None
     return None

@@ -13,6 +13,7 @@ from typing import Any
 from boxlift.content import content_root
 from boxlift.preflight.finding import Finding
 from boxlift.project import Project, new_secrets
+from boxlift.project.folder import SETTINGS
 from boxlift.runner.environment import filtered, own_bin
 
 _ROLES = ("portal", "database", "cache", "push", "search")
@@ -58,9 +59,10 @@ def read_inventory(project: Project) -> tuple[Inventory | None, Finding]:
     if ended.returncode != 0:
         words = [line for line in ended.stderr.splitlines() if line.strip()]
         said = words[-1].strip() if words else f"code {ended.returncode}"
-        return None, Finding(
-            "inventory", "project", False, said, "can be read", f"correct {project.inventory}"
-        )
+        cure = f"correct {project.inventory}"
+        if "Decryption failed" in said:
+            cure = f"name the right vault password in {SETTINGS}, not that of {project.vault().path}"
+        return None, Finding("inventory", "project", False, said, "can be read", cure)
     data = json.loads(ended.stdout)
     variables = data.get("_meta", {}).get("hostvars", {})
     groups = {name: frozenset(_members(data, name)) for name in data if name != "_meta"}

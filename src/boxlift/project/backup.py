@@ -55,7 +55,7 @@ def paths(root: Path, pass_: Pass) -> tuple[Path, Path]:
 
 
 def read(root: Path, pass_: Pass) -> Backup:
-    """PreflightError where the operator has not put it there, or where others can read it."""
+    """PreflightError where the operator has not put it there, others can read it, or it makes no sense."""
     source, password = paths(root, pass_)
     lines = [line.strip() for line in _private(source).splitlines()] if source.exists() else []
     sources = tuple(line for line in lines if line and not line.startswith("#"))
@@ -64,7 +64,17 @@ def read(root: Path, pass_: Pass) -> Backup:
             f"nobody has said yet where the {pass_}'s backup is",
             cure=f"put the link or path of its first part into {source}, chmod 600",
         )
+    for number, link in enumerate(sources, start=1):
+        _check_link(source, number, link)
     return Backup(sources, _private(password).rstrip("\r\n") if password.exists() else None)
+
+
+def _check_link(path: Path, number: int, link: str) -> None:
+    """PreflightError that names no more of a link than its number."""
+    try:
+        urlsplit(link)
+    except ValueError as error:
+        raise PreflightError(f"{path}: link {number} is none", cure=f"copy it anew into {path}") from error
 
 
 def write(root: Path, pass_: Pass, sources: Sequence[str], password: str | None = None) -> None:
@@ -113,4 +123,7 @@ def _name(sources: Sequence[str]) -> str:
 def _private(path: Path) -> str:
     if stat.S_IMODE(path.stat().st_mode) & 0o077:
         raise PreflightError(f"{path} can be read by others", cure=f"chmod 600 {path}")
-    return path.read_text(encoding="utf-8")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PreflightError(f"{path} is no UTF-8 text", cure=f"write {path} anew, chmod 600") from error

@@ -151,6 +151,8 @@ def load(root: Path) -> Project:
         settings = Settings.model_validate(data)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path} is no UTF-8 text") from error
     except yaml.YAMLError as error:
         raise UsageError(f"{path} is no YAML: {error}") from error
     except ValidationError as error:

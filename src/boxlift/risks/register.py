@@ -46,6 +46,8 @@ def load_register(root: Path | None) -> tuple[Risk, ...]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path.name} is no UTF-8 text", cure="correct it, then: boxlift risks") from error
     known = {risk.id: risk for risk in own}
     added = {risk.id: risk for risk in _parse(text, path.name, known)}
     return tuple((known | added).values())
