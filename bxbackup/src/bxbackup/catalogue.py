@@ -433,8 +433,10 @@ class Catalogue:
 
     def _offer(self, table: Table) -> None:
         """Line a table up for the next session, in front of smaller ones."""
+        if table.sessions or not self._workable(table):
+            return
         waiting = table.size - table.bytes_in()
-        if not table.sessions and self._workable(table) and waiting > 2 * table.offered:
+        if waiting > 2 * table.offered:
             table.offered = waiting
             heapq.heappush(self._offers, (-waiting, next(self._numbers), table))
 
