@@ -91,6 +91,57 @@ def test_a_second_start_does_nothing_and_says_so(
     assert_complete(tmp_path, fake_database)
 
 
+@pytest.mark.parametrize("left", [False, True], ids=["folder gone", "folder empty"])
+def test_what_was_removed_after_a_restore_is_restored_once_more(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path, *, left: bool
+) -> None:
+    assert restored().code == 0
+    asked = len(cloud.requests)
+    shutil.rmtree(tmp_path / "out")
+    if left:
+        (tmp_path / "out").mkdir()
+    assert restored().code == 0
+    assert len(cloud.requests) == asked
+    assert status_of(tmp_path)["rows"] == 1
+    assert_complete(tmp_path, fake_database)
+
+
+def test_a_database_dropped_after_a_restore_is_loaded_once_more(
+    restored: Restore, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    assert restored().code == 0
+    fake_database.loaded.clear()
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
+def test_a_restore_whose_files_were_removed_midway_does_not_pass_the_rest_off_as_the_whole(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    cloud.rules.append(on(M1.names[4], Answer(status=404)))
+    assert restored().code == 4
+    cloud.rules.clear()
+    gone = sorted(path for path in (tmp_path / "out").iterdir() if path.is_dir())[0]
+    shutil.rmtree(gone)
+    outcome = restored()
+    assert outcome.code == 6
+    assert gone.name in outcome.err
+    shutil.rmtree(tmp_path / "out")
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
+def test_a_list_of_files_that_was_removed_is_made_anew(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    cloud.rules.append(on(M1.names[4], Answer(status=404)))
+    assert restored().code == 4
+    cloud.rules.clear()
+    (tmp_path / "state" / "files.jsonl").unlink()
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
 def test_a_wrong_password_stops_before_another_part_is_asked_for(
     run: Run, fake_database: FakeDatabase, tmp_path: Path, cloud: FaultyServer
 ) -> None:

@@ -96,6 +96,14 @@ def test_a_flipped_bit_is_found_and_placed(run: Run, tmp_path: Path) -> None:
     assert tree(tmp_path / "out") == M1.expected(dump=True)
 
 
+def test_a_folder_that_was_removed_is_unpacked_once_more(run: Run, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    assert run("unpack", M1.first, "--to", target).code == 0
+    shutil.rmtree(target)
+    assert run("unpack", M1.first, "--to", target).code == 0
+    assert tree(target) == M1.expected(dump=True)
+
+
 def test_unpack_touches_nothing_that_is_not_its_own(run: Run, tmp_path: Path) -> None:
     target = tmp_path / "out"
     target.mkdir()

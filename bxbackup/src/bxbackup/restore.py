@@ -27,6 +27,7 @@ from bxbackup.reuse import Earlier
 from bxbackup.source import Part, Source
 from bxbackup.state import State, now
 from bxbackup.status import Status
+from bxbackup.target import Target
 from bxbackup.transfer import Transfer, discard
 from bxbackup.unpacking import Unpacking, checkpoint_exists, open_cipher, suspect_files
 from bxbackup.uploads import MIRRORS, Uploads, find_list
@@ -182,14 +183,17 @@ class Restore:
         options, state = self._options, self._state
         self._refuse_others()
         state.check(options.to)
-        check_target(options.database, options.defaults_file, state.load)
+        database = check_target(options.database, options.defaults_file, state.load)
         state.claim(options.to)
         state.note(backup=options.source.first, database=options.database)
         for folder in (state.parts, state.dump, state.load):
             folder.mkdir(mode=0o700, exist_ok=True)
         if state.mark().get("finished"):
-            self._already_done()
-            return
+            if database is Target.OURS and next(options.to.iterdir(), None) is not None:
+                self._already_done()
+                return
+            # Someone has dropped what was restored, and wants it once more.
+            state.note(finished=None)
         self._work(
             transfer=self._fetch, unpack=self._unpack, load=self._load_dump, uploads=self._fetch_uploads
         )
@@ -438,6 +442,13 @@ class Restore:
         )
         if loaded is None:
             return  # what has stopped the rooms before is an error of theirs
+        result = loaded
+
+        def change(status: Status) -> None:
+            status.tables_total = status.tables_loaded = result.tables
+            status.rows = result.rows
+
+        self._status.change(change)
         self._remark(loaded.remarks())
         write_baseline(
             self._state.baseline,

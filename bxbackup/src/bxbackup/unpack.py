@@ -285,6 +285,7 @@ class Unpacker:
         self.dump_passed = False
         self._names = Names()
         self._seen = PathSet()
+        self._tops: set[bytes] = set()
         self._folds = False
         self._file: _OpenFile | None = None
         self._entry: Entry | None = None
@@ -467,6 +468,15 @@ class Unpacker:
             return False
         return True
 
+    def gone(self) -> bytes | None:
+        """A folder at the top that earlier runs have made and that is no longer there."""
+        for name in sorted(self._tops):
+            try:
+                os.stat(name, dir_fd=self._folders["site"].root, follow_symlinks=False)
+            except FileNotFoundError:
+                return name
+        return None
+
     def wrote(self, path: bytes) -> bool:
         """Whether a path of the site came with the archive."""
         return ("site", path) in self._seen
@@ -493,7 +503,7 @@ class Unpacker:
         return {
             "encoding": self._names.encoding,
             "counts": vars(self.counts).copy(),
-            "problems": self.problems,
+            "problems": list(self.problems),
             "apart": sorted(place.decode() for place in self.apart),
             "dump_seen": self._dump_seen,
             "dump_passed": self.dump_passed,
@@ -513,10 +523,10 @@ class Unpacker:
         :param entry: the entry that was open, from the parser's position.
         :raises RefusedError: the folder was changed since; only starting the unpacking anew helps.
         """
+        if os.fstat(self._listing.fileno()).st_size < found["listing"]:
+            raise RefusedError("the list of unpacked files was changed since the last run")
         self._listing.truncate(found["listing"])
         self._listing.seek(0, os.SEEK_END)
-        if self._listing.tell() != found["listing"]:
-            raise RefusedError("the list of unpacked files was changed since the last run")
         self._names.encoding = found["encoding"]
         self.counts = Counts(**found["counts"])
         self.problems = list(found["problems"])
@@ -530,6 +540,8 @@ class Unpacker:
                     name = os.fsencode(noted["path"])
                     self._begin_dump(name)
                     self._dumps[name] = self._dumps[name].grown(noted["size"], whole=True)
+                elif noted["room"] == "folder" or "/" in noted["path"]:
+                    self._tops.add(os.fsencode(noted["path"].partition("/")[0]))
                 self._remember(noted["room"], os.fsencode(noted["path"]))
         self._entry = entry
         if found["open"] is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,7 +21,7 @@ from bxbackup.ownership import Ownership
 from bxbackup.reuse import Earlier
 from bxbackup.source import part_name, split_name
 from bxbackup.tarstream import Position, TarParser
-from bxbackup.unpack import Counts, Room, Unpacker
+from bxbackup.unpack import Counts, Room, Unpacker, shown_name
 from bxbackup.volume import MARKS_LENGTH, Slices, VolumeReader, are_slices
 
 CHECKPOINT = "unpack.json"
@@ -122,6 +123,8 @@ class Unpacking:
                 f"{self.state} belongs to the backup {found['identity']}",
                 advice="give another --state, or remove that folder together with what it restored",
             )
+        if found is not None and self._emptied():
+            found = None
         if found is None:
             (self.state / LISTING).unlink(missing_ok=True)
         self._unpacker = self._new_unpacker()
@@ -136,11 +139,34 @@ class Unpacking:
                 self._unpacker = self._new_unpacker()
                 position = Position()
             else:
+                self._demand_folders()
                 self.next, self._sliced = found["next"], found.get("sliced", False)
         self._parser = TarParser(self._unpacker, position)
 
+    def _emptied(self) -> bool:
+        """Whether nothing is left of the files that were unpacked: someone wants them once more."""
+        if next(self.rooms["site"].iterdir(), None) is not None or not (self.state / LISTING).is_file():
+            return False
+        with (self.state / LISTING).open("rb") as listing:
+            return any(json.loads(line)["room"] in ("site", "folder") for line in listing)
+
     def _new_unpacker(self) -> Unpacker:
         return Unpacker(self.rooms, self.state / LISTING, self.ownership, self.earlier)
+
+    def _demand_folders(self) -> None:
+        """Look whether what was unpacked is there, roughly: going on must not pass off a part as the whole.
+
+        :raises RefusedError: a folder at the top is gone.
+        """
+        gone = self._unpacker.gone()
+        if gone is not None:
+            self._unpacker.close()
+            raise RefusedError(
+                f"{shown_name(gone)} in {self.rooms['site']} was removed since the last run",
+                advice="empty the folder and start the same command again: it is unpacked anew, and no part"
+                " is fetched again",
+                kept="nothing was changed",
+            )
 
     @property
     def dump_passed(self) -> bool:
