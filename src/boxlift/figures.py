@@ -64,3 +64,8 @@ def moment(value: object) -> float | None:
 def local(at: float | None) -> str:
     """Day and time on the control node's clock."""
     return "–" if at is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(at))
+
+
+def zoned(at: float | None) -> str:
+    """The same with the zone of that clock, for moments that people act by."""
+    return "–" if at is None else f"{local(at)} {time.strftime('%Z', time.localtime(at))}"

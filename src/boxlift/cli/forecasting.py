@@ -15,7 +15,7 @@ from boxlift import forecast as forecasting
 from boxlift.cli.app import JsonOption, PassOption, app, current_project
 from boxlift.cli.output import console, print_json, working
 from boxlift.errors import UsageError
-from boxlift.figures import count, duration, local, size
+from boxlift.figures import count, duration, size, zoned
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -144,10 +144,10 @@ def _basis(step: StepForecast) -> str:
 def _print_end(out: Console, told: Forecast) -> None:
     cut = told.cut_over
     if cut is not None:
-        begin = "ends" if cut.begun else "if it begins now, ends"
+        begin = "ends" if cut.begun else "ends, if all goes on now,"
         out.print(
-            f"the cut-over {begin} {local(cut.ends.p50)}; 80 of 100 by {local(cut.ends.p80)},"
-            f" 95 by {local(cut.ends.p95)}",
+            f"the cut-over {begin} {zoned(cut.ends.p50)}; 80 of 100 by {zoned(cut.ends.p80)},"
+            f" 95 by {zoned(cut.ends.p95)}",
             soft_wrap=True,
         )
         gain = next((step.halving for step in told.steps if step.id == cut.dominant), 0.0)
@@ -164,10 +164,10 @@ def _print_end(out: Console, told: Forecast) -> None:
             )
     if told.decision is not None:
         verdict = told.decision
-        out.print(f"deadline {local(verdict.deadline)}: {verdict.text}", markup=False, soft_wrap=True)
+        out.print(f"deadline {zoned(verdict.deadline)}: {verdict.text}", markup=False, soft_wrap=True)
         for name, at in (("start", verdict.latest_start), ("say go", verdict.latest_go)):
             if at is not None:
-                out.print(f"latest hour to {name}, with 95 of 100: {local(at)}", soft_wrap=True)
+                out.print(f"latest hour to {name}, with 95 of 100: {zoned(at)}", soft_wrap=True)
 
 
 def _print_restore(out: Console, told: Forecast) -> None:

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from boxlift.figures import local
+from boxlift.figures import zoned
 from boxlift.forecast.arrivals import KINDS, ArrivalPattern, KindName
 from boxlift.forecast.fact import quantiles
 from boxlift.forecast.gap import Rates, hour_of_week, rates
@@ -64,21 +64,22 @@ def window(position: Position, move: Move, pattern: ArrivalPattern | None, now: 
     text = "from the order of the backup on; the dump begins later, so these are upper figures"
     if begun:
         begins = min(now, ordered.ended or now)
-        text = f"from the backup's confirmation on, {local(begins)}"
+        text = f"from the backup's confirmation on, {zoned(begins)}"
         taken = _taken(pattern, position.release)
         if taken is not None and taken <= begins:
             begins, text = taken, "from the beginning of the dump on"
     # by a clock on which now is 0
-    end = _moment(sales, move, now)
-    stopped = end - _moment(stop, move, now) if stop is not None else np.zeros(move.draws)
+    ends = move.ends if begun else move.cut
+    end = _moment(sales, ends, now, move.draws)
+    stopped = end - _moment(stop, ends, now, move.draws) if stop is not None else np.zeros(move.draws)
     return Window(begins, begun, np.maximum(0.0, end - (begins - now)), np.maximum(0.0, stopped), text)
 
 
-def _moment(item: StepState, move: Move, now: float) -> Draws:
+def _moment(item: StepState, ends: Mapping[str, Draws], now: float, draws: int) -> Draws:
     """When a step ends or ended, in seconds from now."""
-    if item.step.id in move.cut:
-        return move.cut[item.step.id]
-    return np.full(move.draws, (item.ended if item.ended is not None else now) - now)
+    if item.step.id in ends:
+        return ends[item.step.id]
+    return np.full(draws, (item.ended if item.ended is not None else now) - now)
 
 
 def _taken(pattern: ArrivalPattern | None, release: str) -> float | None:
@@ -192,7 +193,7 @@ def _best(found: list[Start]) -> tuple[Start, ...]:
 
 def decision(position: Position, move: Move, *, now: float, deadline: float) -> Decision | None:
     """The latest hours, from the 95th percentile; None where nothing of the cut-over is ahead."""
-    if move.cut_end is None:
+    if move.cut_end is None or move.cut_from_now is None:
         return None
     states = {item.step.id: item.state for item in position.in_pass}
     begun = states.get(BACKUP_STEP) is State.DONE
@@ -200,7 +201,7 @@ def decision(position: Position, move: Move, *, now: float, deadline: float) -> 
     latest_go = None
     if GO_STEP in move.cut:
         latest_go = deadline - quantiles(move.cut_end - move.cut[GO_STEP]).p95
-    chance = float(np.mean(now + move.cut_end <= deadline))
+    chance = float(np.mean(now + move.cut_from_now <= deadline))
     text = f"{_of_100(chance)} moves that go on now meet it"
     last = latest_start if latest_start is not None else latest_go
     if last is not None and last < now:

@@ -159,20 +159,19 @@ def _restore(move: Move, size: int | None, size_from: str, history: History) -> 
 def _cut_over(
     plan: Plan, where: Position, move: Move, history: History, *, now: float, size: int | None
 ) -> CutOver | None:
-    end = move.cut_end
-    if end is None:
+    end, from_now = move.cut_end, move.cut_from_now
+    if end is None or from_now is None:
         return None
     steps = cut_over_steps(where)
     last = list(move.cut)[int(np.bincount(_last_of(move)).argmax())]
     gains = {name: _gain(end, move.halved(name)) for name in move.cut}
     dominant = max(gains, key=lambda name: gains[name])
-    ends_last = np.maximum.reduce([move.ends[name] for name in move.cut])
     return CutOver(
         first=steps[0].step.id,
         last=last,
         begun=any(item.state in {State.DONE, State.RUNNING} for item in steps),
         seconds=quantiles(end),
-        ends=finish(now, quantiles(ends_last)),
+        ends=finish(now, quantiles(from_now)),
         dominant=dominant if gains[dominant] > 0 else None,
         bound=_bound(plan, where, history, size),
     )
@@ -214,8 +213,12 @@ def _notes(
     notes = []
     runs = sum(restored.whole is not None for restored in history.restores)
     ahead = [item for item in where.ahead if item.step.backup]
-    if ahead and not runs:
+    if ahead and not runs and move.restore is None:
         notes.append("no restore has been measured yet: that step is the plan's guess")
+    elif ahead and not runs:
+        notes.append(
+            "no restore has come to its end yet: what it does beside the transfer counts for nothing"
+        )
     elif ahead and runs == 1:
         notes.append(
             "one restore was measured: how much the next differs is a prior of boxlift's, not an observation"

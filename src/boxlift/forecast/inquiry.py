@@ -7,7 +7,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
 from boxlift.errors import UsageError
-from boxlift.figures import duration, local
+from boxlift.figures import duration, zoned
 from boxlift.forecast.arrivals import ArrivalPattern, read_arrivals
 from boxlift.forecast.decision import GO_STEP
 from boxlift.forecast.forecast import DRAWS, SEED, Question, forecast
@@ -70,7 +70,7 @@ def when_done(project: Project, journal: Journal, pass_: Pass) -> str:
     return in_words(outlook(project, journal, pass_))
 
 
-def in_words(told: Forecast, moment: Callable[[float | None], str] = local) -> str:
+def in_words(told: Forecast, moment: Callable[[float | None], str] = zoned) -> str:
     """When the forecast's pass will be done; `moment` writes a time."""
     if told.finish is None:
         return f"the {told.pass_name} is complete"
@@ -91,7 +91,7 @@ def advice(project: Project, journal: Journal, pass_: Pass, step: str) -> list[s
     return _latest_go(outlook(project, journal, pass_)) if step == GO_STEP else []
 
 
-def _latest_go(told: Forecast, moment: Callable[[float | None], str] = local) -> list[str]:
+def _latest_go(told: Forecast, moment: Callable[[float | None], str] = zoned) -> list[str]:
     if told.decision is None or told.decision.latest_go is None:
         return []
     limit, deadline = moment(told.decision.latest_go), moment(told.decision.deadline)

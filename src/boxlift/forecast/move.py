@@ -68,6 +68,11 @@ class Move:
     def cut_end(self) -> Draws | None:
         return latest(self.cut, list(self.cut)) if self.cut else None
 
+    @property
+    def cut_from_now(self) -> Draws | None:
+        """When the cut-over ends if all goes on now: what comes before it included."""
+        return latest(self.ends, list(self.cut)) if self.cut else None
+
     def critical(self) -> dict[str, float]:
         """For each step of the cut-over, the share of draws in which its end waits for it."""
         return critical(list(self.cut), self.needs, self.cut, list(self.cut)) if self.cut else {}

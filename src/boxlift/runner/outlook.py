@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from boxlift.figures import duration, local, size
+from boxlift.figures import duration, size, zoned
 from boxlift.journal import Journal, Segment
 from boxlift.plan.model import Kind
 from boxlift.plan.state import Position, State, StepState
@@ -49,7 +49,7 @@ class Outlook:
         width = max(len(step.step) for step in self.steps)
         mode = "in check mode: changes nothing" if self.trial else f"about {duration(self.seconds)}"
         if not self.trial:
-            mode += f", until {local(time.time() + self.seconds)}"
+            mode += f", until {zoned(time.time() + self.seconds)}"
         lines = [f"{self.pass_name}, release {self.release}: {mode}"]
         for step in self.steps:
             facts = [] if self.trial else [f"{duration(step.seconds)}, {step.confidence}"]

@@ -125,6 +125,16 @@ def test_a_deadline_rules_out_late_starts(diary: Diary) -> None:
     assert told.decision.chance > 0.9
 
 
+def test_the_chance_counts_what_comes_before_the_cut_over(diary: Diary) -> None:
+    told = forecast(diary.plan, diary.journal, Question(Pass.FINAL, now=MONDAY))
+    assert told.cut_over is not None
+    assert told.cut_over.ends.p80 > MONDAY + told.cut_over.seconds.p80 + HOUR
+    question = Question(Pass.FINAL, now=MONDAY, deadline=told.cut_over.ends.p80)
+    decided = forecast(diary.plan, diary.journal, question).decision
+    assert decided is not None
+    assert decided.chance == pytest.approx(0.8, abs=0.01)
+
+
 def test_a_deadline_that_has_passed_is_told(diary: Diary) -> None:
     diary.go(Pass.REHEARSAL)
     told = asked(diary, now=MONDAY, deadline=MONDAY - HOUR)
@@ -145,6 +155,16 @@ def test_once_the_backup_is_there_the_gap_runs_from_it(diary: Diary) -> None:
     assert told.gap.begins < ordered
     assert told.gap.seconds.p10 > 5 * HOUR
     assert told.decision is None
+
+
+def test_the_gap_of_an_ordered_backup_waits_for_all_that_is_left(diary: Diary) -> None:
+    diary.journal.verdict("final", "request-backup", "final-1", verdict="confirm", by="A", note=None)
+    told = forecast(diary.plan, diary.journal, Question(Pass.FINAL, now=diary.now))
+    sales = told.step("start-box-sales")
+    assert told.gap is not None
+    assert sales is not None
+    assert sales.ends is not None
+    assert told.gap.seconds.p50 == pytest.approx(sales.ends.p50 - diary.now)
 
 
 def test_the_gap_begins_with_the_dump_where_that_is_known(diary: Diary) -> None:

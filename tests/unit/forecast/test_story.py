@@ -90,6 +90,17 @@ def test_the_live_rate_outweighs_the_rehearsal_the_more_has_come(diary: Diary) -
     assert abs(middles[-1] - 14 * HOUR) < abs(middles[0] - 14 * HOUR)
 
 
+def test_a_first_restore_that_goes_on_is_no_guess_of_the_plan(diary: Diary) -> None:
+    diary.go(Pass.REHEARSAL, until="restore-backup")
+    phase, step = diary.step("restore-backup")
+    attempt = diary.begin(phase, step, Pass.REHEARSAL, "rehearsal-1")
+    begun, diary.now = diary.now, diary.now + HOUR
+    diary.journal.add(attempt, segments=looks(begun, diary.now, 3 * GB))
+    told = forecast(diary.plan, diary.journal, Question(Pass.REHEARSAL, now=diary.now), runner_alive=True)
+    assert not any("that step is the plan's guess" in note for note in told.notes)
+    assert any("beside the transfer counts for nothing" in note for note in told.notes)
+
+
 def looks(begun: float, now: float, fetched: int) -> list[Segment]:
     """A few looks at a transfer of even rate."""
     return [
