@@ -23,7 +23,8 @@ from database_server import DatabaseServer
 from loading import Loading
 
 from bxbackup import comparison
-from bxbackup.comparison import Comparison, Depth, compare_uploads
+from bxbackup.comparison import Comparison, compare_uploads
+from bxbackup.depth import Depth
 
 Compare = Callable[..., Outcome]
 FACTS: dict[str, Any] = M1.manifest["b_file"]

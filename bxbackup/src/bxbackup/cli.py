@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from bxbackup import commands, manual
-from bxbackup.comparison import Depth
+from bxbackup.depth import Depth
 from bxbackup.durable import write_failure
 from bxbackup.errors import BackupError, RefusedError
 from bxbackup.ownership import parse_ownership

@@ -1,36 +1,36 @@
-"""What each command does, from its options to its exit code."""
+"""What each command does, from its options to its exit code; those that fill a database in `filling`."""
 
 from __future__ import annotations
 
-import signal
-import stat
-from dataclasses import asdict
+from importlib import import_module
 from pathlib import Path
-from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-from bxbackup.baseline import write_baseline
 from bxbackup.cipher import read_password
-from bxbackup.comparison import REPORT, UPLOAD, Comparison, Depth, compare_uploads
 from bxbackup.display import Display
 from bxbackup.durable import is_locked, read_json
 from bxbackup.errors import AbsentError, UsageError
 from bxbackup.inspection import inspect as look_at
-from bxbackup.load import LoadOptions, check_target, load_dump
 from bxbackup.ownership import Ownership
-from bxbackup.pace import Cap, parse_rate, parse_window
 from bxbackup.report import amount, console, print_json
-from bxbackup.restore import Options, Restore
 from bxbackup.reuse import earlier
-from bxbackup.server import read_account
-from bxbackup.settings import merge
-from bxbackup.source import Part, local_parts, open_source, split_name
+from bxbackup.source import Part, local_parts, split_name
 from bxbackup.state import State, beside, existing
-from bxbackup.status import Status
-from bxbackup.target import check_name
 from bxbackup.unpacking import Unpacking, open_cipher, suspect_files
-from bxbackup.uploads import MIRRORS, MISSING
 from bxbackup.verification import verify as read_all
 from bxbackup.volume import peek
+
+if TYPE_CHECKING:
+    from bxbackup.filling import compare, load, restore, settings
+
+__all__ = ["compare", "inspect", "load", "restore", "settings", "status", "unpack", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import the commands that take long to import when they are called."""
+    if name in __all__:
+        return getattr(import_module("bxbackup.filling"), name)
+    raise AttributeError(name)
 
 
 def inspect(archive: Path, *, json: bool) -> int:
@@ -144,197 +144,6 @@ def unpack(
     if problems:
         raise suspect_files(problems)
     return 0
-
-
-def load(
-    folder: Path,
-    database: str,
-    defaults_file: Path | None,
-    collation: str | None,
-    time_zone: str,
-    *,
-    depth: Depth = Depth.HASHES,
-) -> int:
-    """Load the dump in a folder and write the baseline beside it."""
-    state = State(beside(folder))
-    with state.held():
-        state.speaks_of(folder)
-        state.load.mkdir(mode=0o700, exist_ok=True)
-        check_target(database, defaults_file, state.load)
-        with Display("load", 0) as display:
-            options = LoadOptions(
-                database, defaults_file, collation, time_zone, state.load, progress=display.loading
-            )
-            result = load_dump(folder, options)
-        write_baseline(
-            state.baseline,
-            load=result.identity,
-            dump_dir=folder,
-            database=database,
-            defaults_file=defaults_file,
-            time_zone=result.time_zone,
-        )
-        remarks = result.remarks()
-        if (folder / UPLOAD).is_dir():
-            found = _compare(folder, state, database, defaults_file, depth, quiet=False)
-            remarks += found.remarks(state.folder / REPORT)
-    console().print(f"{result.tables} tables, {result.rows:,} rows in {database}", markup=False)
-    for remark in remarks:
-        console().print(remark, markup=False)
-    return 0
-
-
-def _compare(
-    folder: Path, state: State, database: str, defaults_file: Path | None, depth: Depth, *, quiet: bool
-) -> Comparison:
-    with Display("compare", 0, quiet=quiet) as display:
-        return compare_uploads(
-            folder,
-            state.folder,
-            database=database,
-            defaults_file=defaults_file,
-            depth=depth,
-            progress=display.comparing,
-        )
-
-
-def settings(folder: Path, database: str, defaults_file: Path | None) -> int:
-    """Write the settings of a restored portal."""
-    check_name(database)
-    merged = merge(folder, database, read_account(defaults_file))
-    out = console()
-    for path in merged.written:
-        out.print(f"written: {path}", markup=False)
-    for remark in merged.remarks:
-        out.print(remark, markup=False)
-    return 0
-
-
-def compare(
-    folder: Path,
-    database: str,
-    defaults_file: Path | None,
-    depth: Depth,
-    state_folder: Path | None,
-    *,
-    json: bool,
-) -> int:
-    """Compare the uploads with the database. Returns, or ends with, 3 or 4 where they differ."""
-    if not folder.is_dir():
-        raise UsageError(f"{folder} is no folder", advice="name the folder that holds upload/")
-    state = State(beside(folder) if state_folder is None else state_folder)
-    with state.held():
-        state.speaks_of(folder)
-        found = _compare(folder, state, database, defaults_file, depth, quiet=json)
-    if not found.rows:
-        raise UsageError(f"the database {database} knows of no uploads", cause="b_file is empty or not there")
-    report = state.folder / REPORT
-    wrong = found.verdict(report)
-    if json:
-        print_json({"sound": wrong is None, **asdict(found), "report": str(report)})
-        return 0 if wrong is None else wrong.exit_code
-    for remark in found.remarks(report):
-        console().print(remark, markup=False)
-    if wrong is not None:
-        raise wrong
-    return 0
-
-
-class _Stopped(BaseException):
-    """The service manager asks the process to end."""
-
-
-def _on_terminate(number: int, frame: FrameType | None) -> None:
-    raise _Stopped(number, frame)
-
-
-def restore(
-    source: str,
-    *,
-    to: Path,
-    database: str,
-    defaults_file: Path | None,
-    password_file: Path | None,
-    connections: int | None,
-    limit: str | None,
-    between: str | None,
-    collation: str | None,
-    time_zone: str,
-    state_folder: Path,
-    patience: float,
-    uploads_from: list[str],
-    allow_missing_uploads: bool,
-    allow_suspect_files: bool,
-    ownership: Ownership,
-    depth: Depth,
-    reuse_from: Path | None,
-    json: bool,
-) -> int:
-    """The whole way; prints the final status."""
-    state = State(state_folder)
-    options = Options(
-        source=open_source(source),
-        to=to,
-        database=database,
-        state=state,
-        password=None if password_file is None else read_password(password_file),
-        defaults_file=defaults_file,
-        collation=collation,
-        time_zone=time_zone,
-        connections=connections,
-        cap=Cap(None if limit is None else parse_rate(limit)),
-        window=None if between is None else parse_window(between),
-        patience=patience,
-        mirrors=tuple(uploads_from) or MIRRORS,
-        allow_missing_uploads=allow_missing_uploads,
-        allow_suspect_files=allow_suspect_files,
-        ownership=ownership,
-        depth=depth,
-        earlier=earlier(reuse_from, to),
-    )
-    for secret in (password_file, Path(source[1:]) if source.startswith("@") else None):
-        if secret is not None and stat.S_IMODE(secret.stat().st_mode) & 0o077:
-            console(error=True).print(
-                f"note: {secret} can be read by others; give it mode 0600", markup=False
-            )
-    previous = signal.signal(signal.SIGTERM, _on_terminate)
-    try:
-        with state.held(), Display("restore", 0, quiet=json) as display:
-            work = Restore(options, display.restoring)
-            try:
-                work.run()
-            except (KeyboardInterrupt, _Stopped) as stop:
-                code = 128 + (signal.SIGINT if isinstance(stop, KeyboardInterrupt) else signal.SIGTERM)
-                work.stopped(code)
-                return code
-            finally:
-                if json and state.status.exists():
-                    print_json(read_json(state.status) or {})
-    finally:
-        signal.signal(signal.SIGTERM, previous)
-    found = work.status
-    if work.done_before and not json:
-        console().print(f"already restored in {to} and {database}; nothing was to do", markup=False)
-    elif not json:
-        console().print(
-            f"restored: {found.files} files in {to}, {found.tables_loaded} tables and {found.rows:,} rows "
-            f"in {database}; {len(found.repairs)} repairs on the way",
-            markup=False,
-        )
-        for remark in found.extra.get("remarks", []):
-            console().print(remark, markup=False)
-        _print_allowed(found, state)
-    return 0
-
-
-def _print_allowed(found: Status, state: State) -> None:
-    """What is not as it should be, though the user has allowed it."""
-    out = console()
-    for suspect in found.extra.get("suspect", []):
-        out.print(f"suspect: {suspect['path'] or suspect['offset']}: {suspect['text']}", markup=False)
-    missing = found.extra.get("uploads", {}).get("missing", 0)
-    if missing:
-        out.print(f"{missing} uploads are missing: {state.folder / MISSING}", markup=False)
 
 
 def status(state_folder: Path, *, json: bool) -> int:

@@ -21,11 +21,11 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
+from bxbackup.depth import Depth
 from bxbackup.durable import read_json, room_for, write_json
 from bxbackup.errors import AbsentError, BackupError, DamagedError, RefusedError
 from bxbackup.pathset import PathSet
@@ -75,14 +75,6 @@ _FIELDS = ("kind", "id", "path", "size", "found_size", "md5", "found_md5", "buck
 _MADE_ANEW = frozenset({"tmp", "resize_cache"})
 
 Kind = Literal["matching", "missing", "in bucket", "other size", "other content"]
-
-
-class Depth(StrEnum):
-    """How closely to look."""
-
-    HASHES = "hashes"
-    SIZES = "sizes"
-    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)

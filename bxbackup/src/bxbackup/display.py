@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.progress import (
     BarColumn,
@@ -14,10 +15,12 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from bxbackup.comparison import Comparison
-from bxbackup.crew import LoadProgress
 from bxbackup.report import amount, console, duration
 from bxbackup.status import Status
+
+if TYPE_CHECKING:
+    from bxbackup.comparison import Comparison
+    from bxbackup.crew import LoadProgress
 
 _EVERY = 10.0
 

@@ -13,8 +13,9 @@ from pathlib import Path
 
 from bxbackup.baseline import write_baseline
 from bxbackup.cipher import Decryption
-from bxbackup.comparison import REPORT, Comparison, Depth, compare_uploads
+from bxbackup.comparison import REPORT, Comparison, compare_uploads
 from bxbackup.crew import LoadProgress
+from bxbackup.depth import Depth
 from bxbackup.durable import disk_full, write_failure
 from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
 from bxbackup.feed import Feed
