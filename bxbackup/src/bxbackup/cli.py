@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
 import logging
 import shlex
 import sys
@@ -18,6 +20,9 @@ from bxbackup.errors import BackupError, RefusedError
 from bxbackup.ownership import parse_ownership
 from bxbackup.report import print_failure
 from bxbackup.source import shown
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+_KEPT = 32 << 20
 
 app = typer.Typer(
     name="bxbackup",
@@ -419,8 +424,20 @@ def _again() -> str | None:
     return shlex.join(["bxbackup", *(shown(word) for word in sys.argv[1:])])
 
 
+def _keep_freed_memory() -> None:
+    """Let glibc keep freed pieces of a few MiB for the next ones.
+
+    By itself it gives them back to the system and takes them anew, page by page: a sixth of a verify.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        library = ctypes.CDLL(None)
+        for setting in (_TRIM_THRESHOLD, _MMAP_THRESHOLD):
+            library.mallopt(setting, _KEPT)
+
+
 def main() -> None:
     """Run the command and exit with the contract's code."""
+    _keep_freed_memory()
     doing = next((word for word in sys.argv[1:] if not word.startswith("-")), "bxbackup")
     try:
         app()
