@@ -16,17 +16,18 @@ BENCH ?=
 BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core
 TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
-.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance story bench clean-lab lock
+.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance story bench faults clean-lab lock
 
 help:
 	@echo 'make setup      .venv with boxlift and bxbackup'
 	echo 'make demo       the lab and the whole move on it; the second time much quicker'
 	echo 'make test-fast  lint, unit and template tests: less than a minute'
 	echo 'make test       what CI runs: test-fast, bxbackup, integration, demo, acceptance on the lab'
-	echo 'make test-all   the same on a lab made anew, and the forecast proved by thousands of moves'
+	echo 'make test-all   the same on a lab made anew, and the proofs by many repetitions: forecast, faults, fuzz'
 	echo 'make lint       ruff, mypy, yamllint, ansible-lint'
 	echo 'make bench      side-by-side benchmarks, less than half an hour'
 	echo 'make clean-lab  remove all that the lab made, and nothing else'
+	echo 'make faults     write docs/faults.md anew from the tests of bxbackup'
 	echo 'make lock       write constraints.txt anew from what pyproject.toml allows'
 
 setup:
@@ -73,7 +74,7 @@ acceptance: lab-packages
 	@$(BIN)/pytest tests/lab $(PYTEST)
 
 test-all: lint integration
-	@$(BIN)/pytest tests/unit -m long
+	@$(BIN)/pytest tests/unit bxbackup/tests -m long
 	@$(BIN)/boxlift lab down
 	$(MAKE) demo acceptance story
 
@@ -88,6 +89,9 @@ bench: setup
 clean-lab: setup
 	@$(BIN)/python -m tests.move
 	$(BIN)/boxlift lab down --everything
+
+faults: setup
+	@$(BIN)/python bxbackup/tests/faults.py
 
 lock:
 	@PYTHON=$(PYTHON) scripts/lock

@@ -5,17 +5,28 @@ from __future__ import annotations
 import shutil
 import sys
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from backup_samples import ALL, M1, Outcome, Run, Sample
 from database_server import DatabaseServer
 from fake_database import FakeDatabase
+from faults import SEEN, saw
 from faulty_server import FaultyServer
 from loading import Loading
 
 from bxbackup import cli, commands, restore, transfer
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, object, object]:
+    """A test that is a row of the fault matrix has seen what the row says."""
+    SEEN.clear()
+    result = yield
+    for mark in pyfuncitem.iter_markers("fault"):
+        mark.args[0].demand(SEEN)
+    return result
 
 
 @pytest.fixture
@@ -28,6 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
         with pytest.raises(SystemExit) as stopped:
             cli.main()
         said = capsys.readouterr()
+        saw(int(stopped.value.code or 0), said.out + said.err)
         return Outcome(int(stopped.value.code or 0), said.out, said.err)
 
     return call

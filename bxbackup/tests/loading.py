@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from database_server import DatabaseServer
+from faults import saw
 
 from bxbackup.crew import LoadProgress
+from bxbackup.errors import BackupError
 from bxbackup.load import LoadOptions, LoadResult, load_dump
 from bxbackup.measures import TableLoad
 
@@ -38,7 +40,13 @@ class Loading:
         progress: Callable[[LoadProgress], None] | None = None,
     ) -> LoadResult:
         """Load the dump in a folder."""
-        return load_dump(folder, self.options(collation, time_zone, patience, sessions, progress))
+        try:
+            result = load_dump(folder, self.options(collation, time_zone, patience, sessions, progress))
+        except BackupError as error:
+            saw(error.exit_code, "\n".join(error.lines()))
+            raise
+        saw(0)
+        return result
 
     def options(
         self,

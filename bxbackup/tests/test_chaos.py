@@ -44,7 +44,7 @@ def chaos(seed: int, cloud: FaultyServer) -> None:
     cloud.rules.append(rule)
 
 
-SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(6, 60))]
+SEEDS = [*range(6), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(6, 60))]
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -23,9 +23,13 @@ from archive_builder import (
     write_volumes,
 )
 from backup_samples import M1, M3, Run, tree
+from faults import fault
 
 RANDOM = random.Random(3)
 BIG = entry("upload/big.bin", RANDOM.randbytes(30_000))
+
+
+NAMED = "the part is named; nothing else is lost; with a sound part the same command goes on"
 
 
 def stored(tmp_path: Path) -> list[Path]:
@@ -64,14 +68,38 @@ def garbage_behind(path: Path) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda path: cut(path, 0.38),
-        cut_last_member,
-        empty,
-        error_text,
-        other_bytes,
-        garbage_behind,
+        pytest.param(
+            lambda path: cut(path, 0.38),
+            id="cut at 38 %",
+            marks=fault(
+                *("truncation at 38 %", "parts on disk", 3, NAMED),
+                *("damaged: is cut short: gzip member …, from byte …, has no end", "a member without an end"),
+            ),
+        ),
+        pytest.param(
+            cut_last_member,
+            id="cut between members",
+            marks=fault(
+                *("truncation on a member boundary", "parts on disk", 3, NAMED),
+                *("is cut short: its size mark says … bytes, its … gzip members hold", "size mark BX"),
+            ),
+        ),
+        pytest.param(
+            empty,
+            id="empty",
+            marks=fault("part empty", "parts on disk", 3, NAMED, "is empty", "size"),
+        ),
+        pytest.param(
+            error_text,
+            id="error text",
+            marks=fault(
+                *("S3 error body instead of a part", "parts on disk", 3, NAMED),
+                *("is not a volume: it holds a storage server's error text: AccessDenied", "form"),
+            ),
+        ),
+        pytest.param(other_bytes, id="other bytes"),
+        pytest.param(garbage_behind, id="garbage behind"),
     ],
-    ids=["cut at 38 %", "cut between members", "empty", "error text", "other bytes", "garbage behind"],
 )
 def test_a_damaged_part_is_named(
     run: Run, tmp_path: Path, damage: Callable[[Path], None], number: int
@@ -90,6 +118,14 @@ def test_a_damaged_part_is_named(
 
 
 @pytest.mark.parametrize("number", [1, 3, 4])
+@fault(
+    "part missing",
+    "parts on disk",
+    4,
+    "the part is named before anything is written",
+    "parts are missing: …",
+    "mark LN",
+)
 def test_a_missing_part_is_named(run: Run, tmp_path: Path, number: int) -> None:
     paths = stored(tmp_path)
     paths[number].unlink()
@@ -117,6 +153,14 @@ def site_of_parts(tmp_path: Path, stream: bytes, **form: Any) -> tuple[Path, lis
     return first, sorted(first.parent.iterdir(), key=lambda path: (len(path.name), path.name))
 
 
+@fault(
+    "part duplicated",
+    "where entries begin",
+    3,
+    "the part is called a duplicate",
+    "duplicate",
+    "headers, and equal content",
+)
 def test_a_part_put_twice_is_called_a_duplicate_where_the_archive_breaks(run: Run, tmp_path: Path) -> None:
     files = b"".join(entry(f"f{n}.txt", RANDOM.randbytes(900)) for n in range(30))
     first, paths = site_of_parts(tmp_path, small_site(files))
@@ -135,6 +179,14 @@ def test_equal_parts_alone_are_no_problem(run: Run, tmp_path: Path) -> None:
     assert outcome.json["problems"] == []
 
 
+@fault(
+    "part replaced by another of equal size",
+    "where entries begin",
+    3,
+    "the files concerned are named; the rest is restored",
+    "suspect",
+    "headers",
+)
 def test_swapped_parts_are_found_where_entries_begin(run: Run, tmp_path: Path) -> None:
     files = b"".join(entry(f"f{n}.txt", RANDOM.randbytes(900)) for n in range(30))
     first, paths = site_of_parts(tmp_path, small_site(files))
@@ -145,6 +197,14 @@ def test_swapped_parts_are_found_where_entries_begin(run: Run, tmp_path: Path) -
     assert run("unpack", first, "--to", tmp_path / "out").code == 3
 
 
+@fault(
+    "part replaced by another of equal size",
+    "inside of one file",
+    0,
+    "not seen; `verify` says how little it knows",
+    "evidence: crc+bx",
+    "none but an ETag or an MD5 of `b_file_hash`",
+)
 def test_swapped_inner_parts_of_one_file_cannot_be_seen_and_verify_says_how_little_it_knows(
     run: Run, tmp_path: Path
 ) -> None:
@@ -155,9 +215,38 @@ def test_swapped_inner_parts_of_one_file_cannot_be_seen_and_verify_says_how_litt
     outcome = run("verify", first, "--json")
     assert outcome.code == 0
     assert {part["evidence"] for part in outcome.json["parts"]} == {"crc+bx"}
+    assert "; evidence: crc+bx\n" in run("verify", first).out
 
 
-@pytest.mark.parametrize(("mark", "code"), [(9, 4), (3, 3)], ids=["too many", "too few"])
+@pytest.mark.parametrize(
+    ("mark", "code"),
+    [
+        pytest.param(
+            *(9, 4),
+            id="too many",
+            marks=fault(
+                "wrong LN",
+                "too many",
+                4,
+                "the parts that the mark speaks of are named",
+                "missing: the part is not there",
+                "mark LN",
+            ),
+        ),
+        pytest.param(
+            *(3, 3),
+            id="too few",
+            marks=fault(
+                "wrong LN",
+                "too few",
+                3,
+                "the part beyond the mark is named",
+                "the first part says … parts, … are there",
+                "mark LN",
+            ),
+        ),
+    ],
+)
 def test_a_wrong_number_of_parts_in_the_mark(run: Run, tmp_path: Path, mark: int, code: int) -> None:
     first, paths = site_of_parts(tmp_path, small_site(BIG))
     size = int.from_bytes(first.read_bytes()[18:22], "little")
@@ -185,6 +274,14 @@ def test_a_part_that_holds_more_than_it_announces_stops_at_once(run: Run, tmp_pa
 
 
 @pytest.mark.parametrize("keep", [len(DUMP) - 1, len(DUMP) - 45, 100])
+@fault(
+    "dump cut before its last line",
+    "verify",
+    3,
+    "the dump is called cut short",
+    '"complete": false',
+    "end line of the dump",
+)
 def test_a_dump_without_its_end_line_is_cut_short(run: Run, tmp_path: Path, keep: int) -> None:
     stream = entry(DUMP_NAME, DUMP[:keep]) + entry("index.php", b"x")
     if keep == len(DUMP) - 1:

@@ -15,6 +15,7 @@ import pytest
 from archive_builder import entry, small_site, write
 from backup_samples import M1, Outcome, Run, tree
 from fake_database import FakeDatabase
+from faults import fault
 from faulty_server import Answer, FaultyServer
 
 from bxbackup import durable, transfer, unpack, unpacking
@@ -159,15 +160,20 @@ def full_after(bytes_written: int, original: Wrap, below: Path) -> Wrap:
     return call
 
 
+def full(place: str) -> pytest.MarkDecorator:
+    ends = "stops; with room made, the same command goes on and ends complete"
+    says = "the disk that holds … is full … bytes are free … next: bxbackup restore"
+    return fault("disk full", place, 4, ends, says, "")
+
+
 @pytest.mark.parametrize(
     ("function", "below", "room"),
     [
-        ("pwrite", "state", 90_000),
-        ("write", "out", 50_000),
-        ("write", "state", 300_000),
-        ("write", "state", 2000),
+        pytest.param("pwrite", "state", 90_000, id="fetching", marks=full("parts")),
+        pytest.param("write", "out", 50_000, id="unpacking", marks=full("target")),
+        pytest.param("write", "state", 300_000, id="dump", marks=full("state and dump")),
+        pytest.param("write", "state", 2000, id="checkpoint"),
     ],
-    ids=["fetching", "unpacking", "dump", "checkpoint"],
 )
 def test_a_full_disk_stops_with_the_place_and_goes_on_when_there_is_room(
     run: Run,

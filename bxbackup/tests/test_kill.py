@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from backup_samples import M1, M2, Sample, tree
 from database_server import DatabaseServer
+from faults import fault, saw
 from faulty_server import Answer, FaultyServer
 
 SOURCES = Path(__file__).parents[1] / "src"
@@ -39,8 +40,15 @@ def assert_equal_to_manifest(sample: Sample, out: Path, server: DatabaseServer, 
 
 @pytest.mark.parametrize(
     ("sample", "kills", "seconds"),
-    [(M1, 10, 2.0), pytest.param(M2, 50, 1.2, marks=pytest.mark.slow)],
+    [(M1, 10, 2.0), pytest.param(M2, 50, 1.2, marks=pytest.mark.long)],
     ids=["M1, 10 kills", "M2, 50 kills"],
+)
+@fault(
+    "our process killed",
+    "restore",
+    0,
+    "ten times, fifty in the long run: the end is that of an undisturbed one",
+    "restored:",
 )
 def test_a_restore_that_is_killed_again_and_again_ends_like_any_other(
     sample: Sample, kills: int, seconds: float, tmp_path: Path, server: DatabaseServer
@@ -71,13 +79,15 @@ def test_a_restore_that_is_killed_again_and_again_ends_like_any_other(
             if done > 1:
                 break
         process = start(*command)
-        _, said = process.communicate(timeout=120)
+        out, said = process.communicate(timeout=120)
+        saw(process.returncode, out + said)
         assert process.returncode == 0, said
     assert_equal_to_manifest(sample, tmp_path / "out", server, database)
     assert json.loads((tmp_path / "state" / "status.json").read_text())["state"] == "done"
     server.rows(f"DROP DATABASE `{database}`")
 
 
+@fault("our process killed", "unpack", 0, "the end is that of an undisturbed one", "files and … folders")
 def test_unpack_killed_again_and_again(tmp_path: Path) -> None:
     moments = random.Random(7)
     command = ["unpack", M1.first, "--to", tmp_path / "out"]
@@ -89,7 +99,8 @@ def test_unpack_killed_again_and_again(tmp_path: Path) -> None:
             process.kill()
             process.communicate()
     process = start(*command)
-    _, said = process.communicate(timeout=60)
+    out, said = process.communicate(timeout=60)
+    saw(process.returncode, out + said)
     assert process.returncode == 0, said
     assert tree(tmp_path / "out") == M1.expected(dump=True)
 

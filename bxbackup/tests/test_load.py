@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pymysql
 import pytest
 from backup_samples import ALL, M1, Run, Sample
 from database_server import DatabaseServer
+from faults import fault
 from loading import FINISHED, Loading, write_dump
 
 import bxbackup.catalogue
 from bxbackup.errors import AbsentError, DamagedError, DatabaseError, RefusedError, UsageError
 from bxbackup.load import check_target
-from bxbackup.server import read_account
+from bxbackup.server import failure, read_account
 from bxbackup.target import Target
 
 
@@ -546,6 +548,10 @@ def test_the_command_loads_and_says_what_it_has_done(
     assert loading.server.wrong_tables(loading.database, M1.manifest) == {}
 
 
+@fault(
+    *("dump cut before its last line", "load", 3, "refused before the first statement"),
+    *("is cut short: its end mark is missing … the database was not touched", "end line of the dump"),
+)
 def test_the_command_ends_with_the_contracts_codes(run: Run, loading: Loading, tmp_path: Path) -> None:
     server = loading.server
     cut = write_dump(tmp_path / "cut", *LEADS)
@@ -578,6 +584,23 @@ def test_a_full_disk_of_the_server_can_be_gone_on_from(tmp_path: Path, loading: 
     finally:
         loading.server.rows(f"SET GLOBAL max_heap_table_size = {before}")
     assert loading.load(folder).rows == 2000
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "exit_code"),
+    [
+        (1114, "The table 't' is full", 4),
+        (1021, "Disk full (/tmp/#sql); waiting for someone to free some space... (errno: 28)", 4),
+        (3, "Error writing file '/tmp/MLX' (Errcode: 28 \"No space left on device\")", 4),
+        (1005, 'Can\'t create table `p`.`t` (errno: 135 "No more room in record file")', 4),
+        (1005, 'Can\'t create table `p`.`t` (errno: 168 "Unknown (generic) error from engine")', 7),
+        (1005, 'Can\'t create table `p`.`t` (errno: 150 "Foreign key constraint is incorrectly formed")', 7),
+    ],
+)
+def test_a_full_disk_is_known_by_what_servers_say(code: int, text: str, exit_code: int) -> None:
+    error = failure(pymysql.OperationalError(code, text), "the server refuses it")
+    assert error.exit_code == exit_code
+    assert ("full disk" in (error.advice or "")) is ("168" in text)
 
 
 def test_generated_columns_are_generated(tmp_path: Path, loading: Loading) -> None:

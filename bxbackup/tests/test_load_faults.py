@@ -17,6 +17,7 @@ import pymysql
 import pytest
 from backup_samples import M1
 from database_server import DatabaseServer
+from faults import fault
 from loading import Loading, write_dump
 
 import bxbackup.catalogue
@@ -86,6 +87,7 @@ def load_until_killed(loading: Loading, folder: Path, *, steps: int, late: int, 
 
 
 @pytest.mark.parametrize("seed", range(6))
+@fault("our process killed", "load", 0, "goes on at the statement where it stopped; equal rows")
 def test_killed_at_any_moment_and_gone_on_with(
     seed: int, sample_dumps: dict[str, Path], loading: Loading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,8 +143,23 @@ def own_server(tmp_path: Path) -> Iterator[DatabaseServer]:
 
 @pytest.mark.parametrize(
     ("number", "flush"),
-    [(signal.SIGKILL, 1), (signal.SIGKILL, 0), (signal.SIGTERM, 1)],
-    ids=["killed", "killed and lost its last commits", "stopped"],
+    [
+        pytest.param(
+            *(signal.SIGKILL, 1),
+            id="killed",
+            marks=fault("database killed", "load", 0, "the load waits and goes on; equal rows"),
+        ),
+        pytest.param(
+            *(signal.SIGKILL, 0),
+            id="killed and lost its last commits",
+            marks=fault("database killed", "load", 0, "what the server lost is loaded again; equal rows"),
+        ),
+        pytest.param(
+            *(signal.SIGTERM, 1),
+            id="stopped",
+            marks=fault("database restarted", "load", 0, "the load waits and goes on; equal rows"),
+        ),
+    ],
 )
 def test_a_server_that_dies_and_comes_back_costs_nothing_but_time(
     number: signal.Signals,
@@ -175,6 +192,13 @@ def test_a_server_that_dies_and_comes_back_costs_nothing_but_time(
     assert loading.tables == {"t0", "t1", "t2"}
 
 
+@fault(
+    "database stopped",
+    "load",
+    7,
+    "after two minutes of waiting; what was loaded stays, the same command goes on",
+    "cannot be reached … start it, then start the same command again",
+)
 def test_a_server_that_stays_away_is_told_and_the_same_command_goes_on(
     tmp_path: Path, own_server: DatabaseServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

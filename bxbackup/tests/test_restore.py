@@ -13,6 +13,7 @@ import pytest
 from archive_builder import Form, entry, small_site, write
 from backup_samples import ALL, M1, M2, M3, Outcome, Run, Sample, tree
 from fake_database import FakeDatabase
+from faults import fault
 from faulty_server import Answer, FaultyServer, Request
 
 from bxbackup import transfer
@@ -166,6 +167,14 @@ def flipped(data: bytes) -> bytes:
     return bytes(changed)
 
 
+@fault(
+    "bit flip",
+    "on the way",
+    0,
+    "that part alone is fetched again; complete",
+    "arrived damaged … fetched again",
+    "gzip checksum, ETag",
+)
 def test_a_part_damaged_on_the_way_is_fetched_again_alone(
     restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
 ) -> None:
@@ -180,6 +189,14 @@ def test_a_part_damaged_on_the_way_is_fetched_again_alone(
     assert [cloud.count(other) for other in M1.names] == [2, 2, 3, 2, 2]
 
 
+@fault(
+    "bit flip",
+    "at the source",
+    3,
+    "fetched once: the ETag proves that it is the server's own damage; all else is kept",
+    "is damaged at the source … our copy equals the server's ETag",
+    "gzip checksum, ETag",
+)
 def test_a_part_damaged_at_the_source_is_not_fetched_a_third_time(
     restored: Restore, cloud: FaultyServer, tmp_path: Path, fake_database: FakeDatabase
 ) -> None:
@@ -200,6 +217,14 @@ def test_a_part_damaged_at_the_source_is_not_fetched_a_third_time(
     assert [cloud.count(other) - before[other] for other in M1.names] == [0, 0, 0, 2, 0]
 
 
+@fault(
+    "bit flip",
+    "at the source",
+    3,
+    "without an ETag two equal fetches prove it",
+    "is damaged at the source",
+    "gzip checksum, SHA-256 of two fetches",
+)
 def test_without_an_etag_two_equal_fetches_prove_the_source_damaged(
     restored: Restore, cloud: FaultyServer
 ) -> None:
@@ -212,6 +237,14 @@ def test_without_an_etag_two_equal_fetches_prove_the_source_damaged(
     assert cloud.count(name) == 3
 
 
+@fault(
+    "bit flip",
+    "on the way",
+    3,
+    "three fetches, each damaged elsewhere",
+    "something on the network path alters data",
+    "gzip checksum, ETag",
+)
 def test_a_line_that_alters_every_fetch_is_named_as_such(restored: Restore, cloud: FaultyServer) -> None:
     name = M1.names[1]
     data = (cloud.folder / name).read_bytes()
@@ -235,19 +268,33 @@ def error_body() -> bytes:
     return b"<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>"
 
 
+ENDED = "the connection ended before all bytes had come"
+
+
+def passing(name: str, says: str) -> pytest.MarkDecorator:
+    return fault(name, "passing", 0, "asked again after a pause; complete", says)
+
+
 @pytest.mark.parametrize(
     "answer",
     [
-        Answer(status=500),
-        Answer(status=503, headers={"Retry-After": "0"}),
-        Answer(status=429),
-        Answer(cut=5000),
-        Answer(cut=0),
-        Answer(ranges=False),
-        Answer(headers={"Content-Length": "999999"}),
-        Answer(status=416),
+        pytest.param(Answer(status=500), id="500", marks=passing("500", "the server answered 500")),
+        pytest.param(
+            Answer(status=503, headers={"Retry-After": "0"}),
+            id="503",
+            marks=passing("503", "the server answered 503"),
+        ),
+        pytest.param(Answer(status=429), id="429", marks=passing("429", "the server answered 429")),
+        pytest.param(Answer(cut=5000), id="cut"),
+        pytest.param(Answer(cut=0), id="reset", marks=passing("reset", ENDED)),
+        pytest.param(Answer(ranges=False), id="range ignored"),
+        pytest.param(
+            Answer(headers={"Content-Length": "999999"}),
+            id="wrong length",
+            marks=passing("wrong Content-Length", "restored:"),
+        ),
+        pytest.param(Answer(status=416), id="416", marks=passing("416", "the server answered 416")),
     ],
-    ids=["500", "503", "429", "cut", "reset", "range ignored", "wrong length", "416"],
 )
 @pytest.mark.parametrize("number", [0, 2])
 def test_a_passing_fault_costs_nothing_but_time(
@@ -264,6 +311,7 @@ def test_a_passing_fault_costs_nothing_but_time(
     assert_complete(tmp_path, fake_database)
 
 
+@fault("Range ignored", "lasting", 0, "each part over one connection; complete", "restored:")
 def test_a_server_without_ranges_and_lengths_will_do(
     restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
 ) -> None:
@@ -273,6 +321,14 @@ def test_a_server_without_ranges_and_lengths_will_do(
     assert_complete(tmp_path, fake_database)
 
 
+@fault(
+    "ETag changed",
+    "passing",
+    0,
+    "that part is begun anew; complete",
+    "changed at the source while it was fetched; begun anew",
+    "ETag, If-Range",
+)
 def test_an_object_that_changes_midway_is_begun_anew(
     restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
 ) -> None:
@@ -285,6 +341,14 @@ def test_an_object_that_changes_midway_is_begun_anew(
     assert "changed at the source" in str(status_of(tmp_path)["repairs"])
 
 
+@fault(
+    "part missing",
+    "at the source",
+    4,
+    "all others are fetched; when it is there the same command goes on",
+    "404",
+    "mark LN, list of URLs",
+)
 def test_a_missing_part_is_absent_and_the_others_are_kept(
     restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
 ) -> None:
@@ -307,6 +371,13 @@ def test_damaged_wins_over_absent(restored: Restore, cloud: FaultyServer) -> Non
     assert restored().code == 3
 
 
+@fault(
+    "403",
+    "lasting",
+    4,
+    "a fresh link goes on, by the same command",
+    "the server answered 403 … get a fresh link … next: bxbackup restore",
+)
 def test_an_expired_link_stops_cleanly_and_a_new_one_goes_on(
     restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
 ) -> None:
@@ -332,6 +403,14 @@ def test_an_expired_link_stops_cleanly_and_a_new_one_goes_on(
     assert "canary" not in outcome.out + outcome.err
 
 
+@fault(
+    "S3 error body instead of a part",
+    "at the source",
+    3,
+    "the server's own words are shown; all else is kept",
+    "it holds a storage server's error text: SlowDown",
+    "form",
+)
 def test_an_error_text_in_place_of_a_part_is_quoted(restored: Restore, cloud: FaultyServer) -> None:
     (cloud.folder / M1.names[2]).write_bytes(error_body())
     outcome = restored()
@@ -369,6 +448,14 @@ def test_status_tells_of_a_finished_restore(restored: Restore, run: Run, tmp_pat
     assert "67 files" not in run("status", "--state", tmp_path / "state").err
 
 
+@fault(
+    "folder not ours",
+    "restore",
+    6,
+    "refused before the first byte; nothing is touched",
+    "is not empty, and this state folder did not fill it",
+    "mark in the state folder",
+)
 def test_folders_that_are_not_ours_are_refused_before_the_first_byte(
     restored: Restore, cloud: FaultyServer, tmp_path: Path
 ) -> None:
@@ -414,6 +501,14 @@ def test_encrypted_samples_restore_over_http(
     assert_complete(tmp_path, fake_database, sample)
 
 
+@fault(
+    "bit flip",
+    "no gzip around it",
+    3,
+    "with the server's ETag: the part is named",
+    "differs … since it was fetched",
+    "ETag",
+)
 def test_what_an_etag_has_proved_verify_says_of_the_kept_parts(
     restored: Restore, run: Run, password_options: Options, cloud: FaultyServer, tmp_path: Path
 ) -> None:
@@ -432,6 +527,7 @@ def test_what_an_etag_has_proved_verify_says_of_the_kept_parts(
     assert "since it was fetched" in outcome.json["parts"][0]["error"]
 
 
+@fault("hang", "passing", 0, "the connection is cut and made anew; complete", "the server fell silent")
 def test_a_silent_connection_is_cut_and_made_anew(
     restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
 ) -> None:
@@ -440,6 +536,7 @@ def test_a_silent_connection_is_cut_and_made_anew(
     assert_complete(tmp_path, fake_database)
 
 
+@fault("503", "lasting", 4, "`Retry-After` is honoured, and not for ever", "the server answered 503")
 def test_retry_after_is_honoured_and_not_for_ever(restored: Restore, cloud: FaultyServer) -> None:
     cloud.rules.append(on(M1.names[3], Answer(status=503, headers={"Retry-After": "9999"}), first=1))
     outcome = restored()
@@ -518,6 +615,7 @@ def test_suspect_files_may_be_allowed(run: Run, fake_database: FakeDatabase, tmp
     ] == ["log.txt"]
 
 
+@fault("slow drip", "passing", 0, "the connection is made anew; complete", "restored:")
 def test_a_dripping_connection_is_made_anew(
     restored: Restore,
     cloud: FaultyServer,

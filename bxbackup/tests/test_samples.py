@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from backup_samples import ALL, M1, M2, M3, Run, Sample, tree
+from faults import fault
 
 Options = Callable[[Sample], list[str]]
 
@@ -77,6 +78,14 @@ def test_a_missing_middle_part_is_named(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+@fault(
+    "bit flip",
+    "parts on disk",
+    3,
+    "part, gzip member and byte are named; with a sound part the same command goes on",
+    "damaged … from byte …",
+    "gzip checksum",
+)
 def test_a_flipped_bit_is_found_and_placed(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "backup"
     shutil.copytree(M1.folder, folder)

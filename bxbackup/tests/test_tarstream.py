@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from archive_builder import BLOCK, Form, entry, folder, header, padded, small_site, write
 from backup_samples import Run
+from faults import fault
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -305,6 +306,14 @@ def test_no_bytes_whatsoever_stop_the_parser(pieces: list[bytes]) -> None:
         (entry("fifo", flag=b"6"), "device"),
     ],
     ids=["climb", "climb within", "absolute", "unicode dots", "symlink", "hard link", "device", "fifo"],
+)
+@fault(
+    "entry that leaves the folder, is absolute or a link",
+    "unpack and verify",
+    6,
+    "refused; nothing is written outside",
+    "the archive holds … the product's own writer never makes this",
+    "form of the entry",
 )
 def test_hostile_entries_are_refused(run: Run, tmp_path: Path, hostile: bytes, word: str) -> None:
     archive = write(tmp_path / "in" / "deep", small_site(hostile))

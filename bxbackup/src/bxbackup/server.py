@@ -38,7 +38,11 @@ AWAY = LOST | {CR.CR_CONNECTION_ERROR, CR.CR_CONN_HOST_ERROR, ER.CON_COUNT_ERROR
 """Codes of a server that may come back: stopped, starting, full of sessions."""
 
 FULL = frozenset({ER.DISK_FULL, ER.RECORD_FILE_FULL})
-NO_SPACE = re.compile(r"\b(?:errno|error|Errcode)[: ]+28\b|No space left")
+NO_SPACE = re.compile(r"\b(?:errno|error|Errcode)[: ]+(?:28|135)\b|No space left")
+"""In the text of other codes: the system's number, or the storage engine's (CREATE TABLE on a full disk)."""
+
+UNSAID = re.compile(r"\berrno: 168\b")
+"""The storage engine's number for any failure; a FULLTEXT key on a full disk is one."""
 
 Row = tuple[Any, ...]
 
@@ -235,6 +239,10 @@ def failure(error: pymysql.MySQLError, what: str, advice: str | None = None) -> 
             cause=f"{code}: {text}",
             advice="make room there and start the same command again",
             kept="the tables loaded so far stay",
+        )
+    if advice is None and UNSAID.search(text):
+        advice = (
+            "the storage engine does not say why; a full disk looks like this too: look there, then go on"
         )
     return DatabaseError(what, cause=f"{code}: {text}", advice=advice)
 

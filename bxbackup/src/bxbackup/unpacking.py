@@ -187,7 +187,7 @@ class Unpacking:
 
     @property
     def problems(self) -> list[dict[str, Any]]:
-        """What is suspect in the archive: kind, offset, length, path, text."""
+        """What is suspect in the archive: kind, offset, length, path, text, the part where it was seen."""
         return self._unpacker.problems
 
     def remarks(self) -> list[str]:
@@ -211,6 +211,7 @@ class Unpacking:
             self._sliced = sliced(path)
         if self._sliced and self._slices is None:
             self._slices = self._reread(path)
+        known = len(self.problems)
         with path.open("rb") as file, room_for(self.rooms["site"]):
             reader = VolumeReader(file, name, slices=self._slices)
             with Ahead(plain(reader.blocks(), self.next, self.decryption), _AHEAD) as blocks:
@@ -218,6 +219,8 @@ class Unpacking:
                     self._parser.feed(block)
                     if self.progress is not None:
                         self.progress(reader.compressed)
+        for problem in self.problems[known:]:
+            problem["part"] = name
         self.next += 1
         self._behind += 1
         self._waiting = self._unpacker.sync(), self._snapshot()
@@ -308,6 +311,9 @@ def suspect_files(problems: list[dict[str, Any]]) -> DamagedError:
         f"{len(problems)} places in the archive are suspect"
         if len(problems) > 1
         else "a place in the archive is suspect",
+        part=problems[0].get("part"),
         cause=shown + more,
-        advice="all else is unpacked; ask for a new backup or take these files from the source",
+        advice="take these files from the source; or get a sound part, or a new backup, and restore that "
+        "into new folders",
+        kept="all else is unpacked",
     )
