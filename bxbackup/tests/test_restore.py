@@ -341,6 +341,28 @@ def test_an_object_that_changes_midway_is_begun_anew(
     assert "changed at the source" in str(status_of(tmp_path)["repairs"])
 
 
+def test_bytes_of_the_old_object_that_still_come_spoil_nothing_of_the_new_one(
+    restored: Restore,
+    cloud: FaultyServer,
+    fake_database: FakeDatabase,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    name = max(M1.names, key=lambda one: (cloud.folder / one).stat().st_size)
+    size = (cloud.folder / name).stat().st_size
+    for limit in ("SMALLEST_SEGMENT", "LARGEST_SEGMENT", "_SMALLEST_TAIL"):
+        monkeypatch.setattr(transfer, limit, size // 2)
+    cloud.rules += [
+        on(name, Answer(body=bytes(size), etag="old"), last=0),
+        on(name, Answer(body=bytes(size), etag="old", rate=size / 4), first=1, last=1),
+    ]
+    outcome = restored(None, "--connections", 2)
+    assert outcome.code == 0, outcome.err
+    assert_complete(tmp_path, fake_database)
+    assert "begun anew" in str(status_of(tmp_path)["repairs"])
+    assert "arrived damaged" not in str(status_of(tmp_path)["repairs"])
+
+
 @fault(
     "part missing",
     "at the source",

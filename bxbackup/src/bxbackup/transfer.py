@@ -738,6 +738,9 @@ class Transfer:
         since, before = time.monotonic(), segment.at
         segment.response, segment.reading_since = response, since
         async for data in response.content.iter_any():
+            if progress.generation != generation:
+                response.close()  # bytes of the old object must not come among the new one's
+                return
             segment.reading_since = None
             left = max(0, segment.end - segment.at)
             piece = data if len(data) <= left else data[:left]
@@ -780,6 +783,9 @@ class Transfer:
         progress.todo.clear()
         at = 0
         async for piece in response.content.iter_any():
+            if progress.generation != generation:
+                response.close()
+                return False
             self._write(progress, piece, at)
             at += len(piece)
             await self._took(progress, len(piece))
