@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -291,6 +292,15 @@ def test_an_unreachable_host_is_5(run: Run, project: Project) -> None:
     ended = run("run", "provision-production")
     assert ended.returncode == 5
     assert "provision-production on portal-1" in ended.stderr
+    (done,) = [
+        event for event in told(run("run", "provision-production", "--json")) if event["event"] == "done"
+    ]
+    assert done["text"].startswith("✗ provision-production · ")
+    assert done["text"].endswith(" · exit code 5")
+
+
+def told(ended: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in ended.stdout.splitlines()]
 
 
 @pytest.fixture

@@ -230,6 +230,9 @@ def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         ((), "boxlift init needs --domain, --staging-domain, --telephony-domain, --timezone"),
         ((*INIT, "--timezone", "Europe/Moskow"), "no time zone; did you mean `Europe/Moscow`"),
         ((*INIT, "--domain", "portal_acme"), "`portal_acme` is no domain name"),
+        ((*INIT, "--portal-host", ""), "`` is no address of a host"),
+        ((*INIT, "--portal-host", "{{ 7 * 7 }}"), "`{{ 7 * 7 }}` is no address of a host"),
+        ((*INIT, "--name", "Bad Name!"), "`Bad Name!` is no name of a project"),
     ],
 )
 def test_init_refuses_what_is_missing_or_wrong(tmp_path: Path, words: tuple[str, ...], message: str) -> None:

@@ -102,6 +102,20 @@ def test_a_project_is_never_made_twice(project: Project) -> None:
     assert (project.root / "boxlift.yml").read_text() == before
 
 
+def test_a_file_is_no_folder_for_a_project(tmp_path: Path) -> None:
+    (tmp_path / "acme").touch()
+    with pytest.raises(UsageError, match="is no folder"):
+        create(tmp_path / "acme", vault_password_file=tmp_path / "password")
+
+
+def test_a_folder_of_any_name_makes_a_project(tmp_path: Path) -> None:
+    template = tmp_path / "template"
+    template.mkdir()
+    for folder, name in (("имя", "portal"), ("a" * 39 + "-b", "a" * 39), ("2026", "portal-2026")):
+        made = create(tmp_path / folder, template=template, vault_password_file=tmp_path / "password")
+        assert made.settings.name == name
+
+
 def test_a_foreign_inventory_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "acme" / "inventory").mkdir(parents=True)
     with pytest.raises(UsageError, match="is not boxlift's"):

@@ -23,6 +23,7 @@ from boxlift.preflight import Finding, check_project, confirm_letter, send_lette
 from boxlift.project import Answers, create
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
+_HOST = re.compile(r"[0-9A-Za-z_:]([0-9A-Za-z._:%-]*[0-9A-Za-z_:])?")
 
 
 @app.command()
@@ -81,9 +82,9 @@ def init(
             telephony_domain=_domain(answers["--telephony-domain"]),
             timezone=_zone(answers["--timezone"]),
             addresses={
-                "portal-1": answers["--portal-host"],
-                "staging-1": answers["--staging-host"],
-                "pbx-1": answers["--telephony-host"],
+                "portal-1": _host(answers["--portal-host"]),
+                "staging-1": _host(answers["--staging-host"]),
+                "pbx-1": _host(answers["--telephony-host"]),
             },
         ),
         vault_password_file=vault_password_file,
@@ -122,6 +123,13 @@ def _domain(text: str) -> str:
     if not _DOMAIN.fullmatch(lowered):
         raise UsageError(f"`{text}` is no domain name")
     return lowered
+
+
+def _host(text: str) -> str:
+    """A name or an address: what else stands in an inventory would be a template, or nothing."""
+    if not _HOST.fullmatch(text):
+        raise UsageError(f"`{text}` is no address of a host")
+    return text
 
 
 def _zone(text: str) -> str:

@@ -40,6 +40,8 @@ from boxlift.project.vault import (
 SETTINGS = "boxlift.yml"
 UNFINISHED = ".boxlift-init"
 ENVIRONMENTS = ("production", "preproduction")
+_NAME = "[a-z][a-z0-9-]*"
+_LONGEST_NAME = 40
 
 
 class Settings(BaseModel):
@@ -51,7 +53,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Annotated[int, Field(ge=1, le=1)] = 1
-    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*$", max_length=40)]
+    name: Annotated[str, Field(pattern=f"^{_NAME}$", max_length=_LONGEST_NAME)]
     inventory: Path = Path("inventory")
     plan: Path | None = None
     deadline: datetime | None = None
@@ -190,6 +192,8 @@ def create(
     broken-off call left behind is taken over. With a `template` an inventory that is there is added to.
     """
     root = root.resolve()
+    if root.exists() and not root.is_dir():
+        raise UsageError(f"{root} is no folder", cure="name a folder, or one that boxlift may make")
     if (root / SETTINGS).exists():
         raise UsageError(
             f"{root} is a boxlift project already", cure=f"see where it stands: boxlift -C {root} status"
@@ -203,6 +207,11 @@ def create(
     if template is None and inventory.exists() and not unfinished.exists():
         raise UsageError(f"{inventory} exists already and is not boxlift's", cure="choose another folder")
     name = name or _project_name(root)
+    if not re.fullmatch(_NAME, name) or len(name) > _LONGEST_NAME:
+        raise UsageError(
+            f"`{name}` is no name of a project",
+            cure=f"at most {_LONGEST_NAME} small letters, digits and hyphens: --name NAME",
+        )
     settings = {"version": 1, "name": name, "inventory": "inventory"}
     if vault_password_client:
         source = VaultSource(vault_password_client.expanduser().resolve())
@@ -243,7 +252,8 @@ def create(
 
 def _project_name(root: Path) -> str:
     name = re.sub(r"[^a-z0-9]+", "-", root.name.lower()).strip("-")
-    return name if re.match(r"[a-z]", name) else f"portal-{name}".rstrip("-")
+    name = name if re.match(r"[a-z]", name) else f"portal-{name}"
+    return name[:_LONGEST_NAME].rstrip("-")
 
 
 def _default_password_file(root: Path, name: str) -> Path:

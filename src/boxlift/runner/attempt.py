@@ -86,7 +86,7 @@ class Attempts:
         seconds = time.monotonic() - began
         self._close(session, attempt, work, failure=failure, seconds=seconds)
         code = failure.code if failure else ExitCode.DONE
-        text = _success(work, seconds, session.changes, session.tests)
+        text = _ended(work, code, seconds, session)
         self._display.done(Ended(work.step, code, seconds, session.changes, session.tests, text))
         if failure is None:
             return ExitCode.DONE
@@ -136,8 +136,13 @@ class Attempts:
         return folder
 
 
-def _success(work: Work, seconds: float, changes: int, tests: int) -> str:
-    facts = [count(changes, "change") if changes else "nothing to change"] if work.playbooks else []
+def _ended(work: Work, code: ExitCode, seconds: float, session: Session) -> str:
+    """How it went in one line; what a failure means is told after it."""
+    changes, tests = session.changes, session.tests
+    failed = code is not ExitCode.DONE
+    facts = [f"exit code {int(code)}"] if failed else []
+    if work.playbooks and (changes or not failed):
+        facts.append(count(changes, "change") if changes else "nothing to change")
     facts += [f"{count(tests, 'test')} passed"] if tests else []
     mode = " (check mode: nothing was changed)" if work.trial else ""
-    return f"✓ {work.step} · {duration(seconds)} · {', '.join(facts)}{mode}"
+    return f"{'✗' if failed else '✓'} {work.step} · {duration(seconds)} · {', '.join(facts)}{mode}"
