@@ -266,3 +266,11 @@ def test_status_while_a_restore_runs_takes_its_own_rate(journal: Journal) -> Non
     assert told.next.startswith("restore-backup ends")
     after = sum(item.estimate or 0 for item in where(journal, alive=True).ahead[1:])
     assert told.seconds_left == after + 300
+
+
+def test_nobody_knows_how_long_a_word_took_that_waited_for_nothing(journal: Journal) -> None:
+    say(journal, "buy-certificate")
+    said = where(journal).of("buy-certificate")
+    assert said.state is State.DONE
+    assert said.seconds is None
+    assert said.started == said.ended

@@ -291,6 +291,13 @@ def test_the_pass_that_was_named_is_remembered(project: Project, works: Works) -
         assert journal.chosen_pass() == "final"
 
 
+def test_a_mistyped_step_chooses_no_pass(project: Project, works: Works) -> None:
+    with pytest.raises(UsageError, match="no step or phase"):
+        go(project, named("open-portall"), Pass.FINAL)
+    with project.journal() as journal:
+        assert journal.chosen_pass() is None
+
+
 def test_commands_beside_the_plan(project: Project, works: Works) -> None:
     go(project, Request(until="check-environment"))
     works.clear()

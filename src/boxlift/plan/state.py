@@ -164,14 +164,16 @@ def _of_person(
         state = State.TODO if missing else State.WAITING
         return StepState(step, phase, state, started=ready, expected=expected, missing=missing)
     state = State.DONE if last.verdict == "confirm" else State.FAILED
-    started = ready if ready is not None and ready <= last.at else last.at
+    # what waits for nothing could have been said at any time: nobody knows how long it took
+    known = ready is not None and ready <= last.at
+    started = ready if known and ready is not None else last.at
     return StepState(
         step,
         phase,
         state,
         started=started,
         ended=last.at,
-        seconds=last.at - started,
+        seconds=last.at - started if known else None,
         expected=expected,
         attempts=len(verdicts),
         cause=f"refused by {last.by}" + (f": {last.note}" if last.note else "")

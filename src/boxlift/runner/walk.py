@@ -78,10 +78,10 @@ def run_plan(
     plan = project.plan()
     with at_work(project, "run", display) as (journal, attempts, shown):
         chosen = pass_ or Pass(journal.chosen_pass() or Pass.REHEARSAL)
-        if pass_ is not None:
-            journal.choose(pass_)
         where = position(plan, journal, chosen, runner_alive=False)
         wanted = _select(plan, where, request)
+        if pass_ is not None:
+            journal.choose(pass_)
         shown.outlook(
             outlook(where, wanted, journal, trial=request.trial, confirmed=request.confirm_as is not None)
         )
