@@ -17,13 +17,12 @@ from pathlib import Path
 
 import pytest
 from archive_builder import DUMP, DUMP_NAME, Form, empty_member, encrypted, entry, small_site, write
-from backup_samples import M1, M2, Outcome, Run, tree
+from backup_samples import M1, Outcome, Run, tree
 from database_server import DatabaseServer
 from fake_database import FakeDatabase
 from faults import DOCUMENT, FAULTS, document, fault, proofs
 from faulty_server import Answer, FaultyServer, Request
 from loading import write_dump
-from test_kill import assert_equal_to_manifest
 
 from bxbackup import state, status, transfer
 
@@ -465,15 +464,3 @@ def test_a_clock_that_jumps_changes_nothing(
 
 async def _no_nap(_: float) -> None:
     pass
-
-
-def test_an_undisturbed_restore_of_a_loaded_sample_is_the_measure_of_all(
-    run: Run, server: DatabaseServer, tmp_path: Path, portal: str
-) -> None:
-    (tmp_path / "password").write_text(M2.password or "")
-    outcome = run(
-        *("restore", M2.first, "--to", tmp_path / "out", "--database", portal, "--state", tmp_path / "state"),
-        *("--defaults-file", server.defaults_file, "--password-file", tmp_path / "password"),
-    )
-    assert outcome.code == 0, outcome.err
-    assert_equal_to_manifest(M2, tmp_path / "out", server, portal)

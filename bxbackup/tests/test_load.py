@@ -493,6 +493,20 @@ def test_a_broken_option_file_does_not_tell_its_password(text: str, tmp_path: Pa
     assert "canary" not in trace
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "9" * 5000, "-1", "٣٣٠٦", ""])
+def test_a_port_that_is_none_is_usage(port: str, tmp_path: Path) -> None:
+    path = tmp_path / "client.cnf"
+    path.write_text(f"[client]\nhost=db\nport={port}\n")
+    with pytest.raises(UsageError, match="names no port"):
+        read_account(path)
+
+
+def test_an_indented_line_of_an_option_file_is_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "client.cnf"
+    path.write_text("  [client]\nskip-ssl\n  user = some\n\t!include /etc/x\n  password=a b\n")
+    assert (read_account(path).user, read_account(path).password) == ("some", "a b")
+
+
 def test_a_refused_account_does_not_tell_its_password(loading: Loading, tmp_path: Path) -> None:
     path = tmp_path / "client.cnf"
     path.write_text(f"[client]\nuser=nobody\npassword=canary\nsocket={loading.server.socket}\n")

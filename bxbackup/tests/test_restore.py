@@ -457,6 +457,31 @@ def test_a_source_that_cannot_be_reached_is_absent(restored: Restore) -> None:
     assert "canary" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "http://127.0.0.1:99999/a.tar.gz?canary",
+        f"http://{'a' * 70}.example/a.tar.gz?canary",
+        "http://:80/a.tar.gz?canary",
+        "http:a.tar.gz?canary",
+        "http://me:canary@[x/a.tar.gz",
+        "htps://me:canary@host/a.tar.gz?canary",
+    ],
+)
+def test_an_address_that_is_none_is_told_and_not_quoted(restored: Restore, source: str) -> None:
+    outcome = restored(source)
+    assert outcome.code in (2, 4)
+    assert "→" in outcome.err
+    assert "canary" not in outcome.err
+
+
+def test_a_redirect_to_nowhere_is_told(restored: Restore, cloud: FaultyServer) -> None:
+    cloud.rules.append(lambda seen: Answer(redirect="http://127.0.0.1:99999/x?canary"))
+    outcome = restored(None, "--patience", "0.2")
+    assert outcome.code == 4
+    assert "canary" not in outcome.err
+
+
 def test_json_prints_the_final_status(restored: Restore, tmp_path: Path) -> None:
     outcome = restored(None, "--json")
     assert outcome.code == 0

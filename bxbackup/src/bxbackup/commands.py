@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bxbackup.cipher import read_password
 from bxbackup.display import Display
 from bxbackup.durable import is_locked, read_json
-from bxbackup.errors import AbsentError, UsageError
+from bxbackup.errors import AbsentError, RefusedError, UsageError
 from bxbackup.inspection import inspect as look_at
 from bxbackup.ownership import Ownership
 from bxbackup.report import amount, console, print_json
@@ -146,16 +146,7 @@ def unpack(
     return 0
 
 
-def status(state_folder: Path, *, json: bool) -> int:
-    """Print `status.json`, as it is or for a person."""
-    state = existing(state_folder)
-    found = read_json(state.status)
-    if found is None:
-        raise UsageError(f"nothing was restored with {state_folder} yet")
-    alive = is_locked(state_folder)
-    if json:
-        print_json(found | {"alive": alive})
-        return 0
+def _print_status(found: dict[str, Any], *, alive: bool) -> None:
     out = console()
     parts, size = found["parts"], found["bytes"]
     told = found["state"]
@@ -180,4 +171,20 @@ def status(state_folder: Path, *, json: bool) -> int:
         out.print(f"repaired at {repair['at']}: {repair['part']} {repair['what']}", markup=False)
     if found["error"]:
         out.print(f"✗ {found['error']['what']}", markup=False)
+
+
+def status(state_folder: Path, *, json: bool) -> int:
+    """Print `status.json`, as it is or for a person."""
+    state = existing(state_folder)
+    found = read_json(state.status)
+    if found is None:
+        raise UsageError(f"nothing was restored with {state_folder} yet")
+    alive = is_locked(state_folder)
+    if json:
+        print_json(found | {"alive": alive})
+        return 0
+    try:
+        _print_status(found, alive=alive)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise RefusedError(f"{state.status} is not readable as our state") from error
     return 0

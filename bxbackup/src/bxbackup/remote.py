@@ -128,6 +128,27 @@ def _moment(text: str) -> float | None:
         return None
 
 
+def _target(url: str) -> URL:
+    """The address to ask, its query untouched: a signature may depend on each character.
+
+    :raises AbsentError: it is none.
+    """
+    try:
+        target = URL(url, encoded=True) if _LEGAL_URL.match(url) else URL(url)
+        _ = target.port
+    except ValueError:
+        # Its text may quote what is a credential.
+        raise _no_address() from None
+    return target
+
+
+def _no_address() -> AbsentError:
+    return AbsentError(
+        "the source leads to something that is no HTTP address",
+        advice="look at the link, character by character",
+    )
+
+
 class Remote:
     """One pool of connections. To be used as an async context.
 
@@ -170,7 +191,7 @@ class Remote:
         headers = {"Range": f"bytes={start}-{'' if end is None else end - 1}"}
         if etag is not None:
             headers["If-Range"] = f'"{etag}"'
-        target = URL(url, encoded=True) if _LEGAL_URL.match(url) else URL(url)
+        target = _target(url)
         try:
             async with self._session.get(target, headers=headers) as response:
                 self._judge(response)
@@ -180,8 +201,8 @@ class Remote:
                 f"{target.host} shows a TLS certificate that is not valid for it",
                 advice="something stands between this machine and the server, or its certificate has expired",
             ) from error
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError) as error:
-            raise AbsentError("the source leads to something that is no HTTP address") from error
+        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, UnicodeError) as error:
+            raise _no_address() from error
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RetryError(reason(error)) from error
 

@@ -22,6 +22,7 @@ SOCKET = "/run/mysqld/mysqld.sock"
 GROUPS = ("client", "client-server", "client-mariadb", "bxbackup")
 """Groups of the option file that are read; a later one wins."""
 
+_LAST_PORT = 65535
 CONNECT_TIMEOUT = 15
 """Seconds."""
 
@@ -87,8 +88,8 @@ def read_account(defaults_file: Path | None) -> Account:
     host = values.get("host", "localhost")
     local = host == "localhost"
     port = values.get("port", "3306")
-    if not port.isdecimal():
-        raise UsageError(f"the option file {defaults_file} names no port: {port}")
+    if not re.fullmatch(r"0*[1-9]\d{0,4}", port, re.ASCII) or int(port) > _LAST_PORT:
+        raise UsageError(f"the option file {defaults_file} names no port: {port[:20]}")
     return Account(
         user=values.get("user") or getpass.getuser(),
         password=values.get("password", ""),
@@ -103,7 +104,9 @@ def _options(path: Path) -> dict[str, str]:
     parser = _OptionFile()
     try:
         text = path.read_text(encoding="utf-8")
-        parser.read_string(re.sub(r"^\s*!.*$", "", text, flags=re.MULTILINE))
+        # No line goes on with the next one, as indented ones would here; includes are left out.
+        plain = re.sub(r"^!.*$", "", re.sub(r"^[^\S\n]+", "", text, flags=re.MULTILINE), flags=re.MULTILINE)
+        parser.read_string(plain)
     except OSError as error:
         raise UsageError(f"the option file {path} cannot be read", cause=error.strerror) from error
     except (UnicodeDecodeError, configparser.Error):

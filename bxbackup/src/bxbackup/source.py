@@ -13,6 +13,8 @@ from bxbackup.errors import AbsentError, UsageError
 _NUMBERED = re.compile(
     r"\A(?P<base>.*\.(?:tar|enc)(?:\.gz)?)\.(?P<number>\d{1,6})\Z", re.DOTALL | re.IGNORECASE
 )
+_URL = re.compile(r"\Ahttps?:", re.IGNORECASE)
+_SHOWN = re.compile(r"([^:/?#]*:(?://)?)([^/?#]*)([^?#]*)", re.DOTALL)
 _LONGEST_LIST = 100_000
 _LONGEST_NAME = 240
 
@@ -48,21 +50,29 @@ def part_name(first: str, number: int) -> str:
 
 def is_url(text: str) -> bool:
     """Whether a SOURCE names something on a server."""
-    return urlsplit(text).scheme in {"http", "https"}
+    return _URL.match(text) is not None
 
 
 def shown(source: str) -> str:
     """A SOURCE as it may be printed and stored: without user, query and fragment."""
-    if not is_url(source):
+    if not is_url(source) and "://" not in source:
         return source
-    parts = urlsplit(source)
-    host = parts.netloc.rpartition("@")[2]
-    return urlunsplit((parts.scheme, host, parts.path, "", ""))
+    # Also of what is no proper URL: it may hold a credential all the same.
+    match = _SHOWN.match(source)
+    return match[1] + match[2].rpartition("@")[2] + match[3] if match else source
 
 
 def url_name(url: str) -> str:
-    """The file name that a URL stands for."""
-    return unquote(urlsplit(url).path).rsplit("/", 1)[-1]
+    """The file name that a URL stands for.
+
+    :raises UsageError: it is no URL.
+    """
+    try:
+        path = urlsplit(url).path
+    except ValueError:
+        # Its text may quote what is a credential.
+        raise UsageError(f"{shown(url)} is no URL", advice="give it as the source's owner wrote it") from None
+    return unquote(path).rsplit("/", 1)[-1]
 
 
 def url_of_part(first_url: str, number: int) -> str:
@@ -184,6 +194,8 @@ def _from_list(path: Path) -> Source:
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines or len(lines) > _LONGEST_LIST:
         raise UsageError(f"the list {path} holds {len(lines)} lines", advice="it should hold one URL a line")
+    if any(line.startswith("@") for line in lines):
+        raise UsageError(f"the list {path} names another list", advice="it should hold one URL a line")
     if len(lines) == 1:
         return open_source(lines[0])
     parts: dict[int, Part] = {}
