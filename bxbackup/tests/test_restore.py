@@ -214,7 +214,8 @@ def test_a_part_damaged_at_the_source_is_not_fetched_a_third_time(
     before = {other: cloud.count(other) for other in M1.names}
     assert restored().code == 0
     assert_complete(tmp_path, fake_database)
-    assert [cloud.count(other) - before[other] for other in M1.names] == [0, 0, 0, 2, 0]
+    # of the first one two bytes, to see that it is the same backup
+    assert [cloud.count(other) - before[other] for other in M1.names] == [1, 0, 0, 2, 0]
 
 
 @fault(
@@ -418,7 +419,9 @@ def test_an_expired_link_stops_cleanly_and_a_new_one_goes_on(
     outcome = restored(f"@{links}")
     assert outcome.code == 0, outcome.err
     assert_complete(tmp_path, fake_database)
-    assert [cloud.count(name) - before[name] for name in M1.names[:2]] == [0, 0]
+    # of the first one two bytes, to see that it is the same backup
+    assert [cloud.count(name) - before[name] for name in M1.names[:2]] == [1, 0]
+    assert max(seen.end for seen in cloud.requests if seen.name == M1.names[0] and "new" in seen.query) == 2
     for path in (tmp_path / "state").rglob("*"):
         if path.is_file():
             assert b"canary" not in path.read_bytes(), path
@@ -521,6 +524,31 @@ def test_folders_that_are_not_ours_are_refused_before_the_first_byte(
 def test_a_state_folder_of_another_backup_is_refused(restored: Restore, tmp_path: Path) -> None:
     assert restored().code == 0
     assert restored(M2.first).code == 6
+
+
+def test_another_backup_under_the_same_name_does_not_go_on_with_the_one_begun(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    cloud.rules.append(on(M1.names[3], Answer(status=404)))
+    assert restored().code == 4
+    other = (cloud.folder / M1.names[1]).read_bytes()
+    cloud.rules[:] = [on(M1.names[0], Answer(body=other))]
+    outcome = restored()
+    assert outcome.code == 6
+    assert "the source has another" in outcome.err
+    cloud.rules.clear()
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
+def test_the_same_backup_at_another_place_goes_on(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    cloud.rules.append(on(M1.names[3], Answer(status=404)))
+    assert restored().code == 4
+    cloud.rules[:] = [lambda seen: Answer(etag="6f2b-61")]
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
 
 
 def test_a_state_folder_below_the_target_is_refused(

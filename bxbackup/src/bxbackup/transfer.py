@@ -23,7 +23,7 @@ import aiohttp
 
 from bxbackup.connections import FIRST, MOST, Connections
 from bxbackup.durable import disk_full, read_json, room_for, sync_folder, write_failure, write_json
-from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError
+from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
 from bxbackup.evidence import Finding, check
 from bxbackup.measures import PartFetch
 from bxbackup.pace import Cap, Meter, Window
@@ -351,6 +351,8 @@ class Transfer:
             await self._look_all([progress for progress in rest if not progress.ready])
         else:
             await self._discover()
+        if first.ready and not all(progress.ready for progress in self._parts):
+            await self._demand_same(first)
         await self._tell_slices(head)
         known = [progress.size or 0 for progress in self._parts]
         self._events.planned(len(self._parts), sum(known))
@@ -358,6 +360,31 @@ class Transfer:
         for progress in self._parts:
             if progress.ready:
                 self._events.ready(progress.part, self._final(progress))
+
+    async def _demand_same(self, first: Progress) -> None:
+        """Look whether the source still has the backup that was begun: nothing in the parts would show it.
+
+        Equal bytes may have another date and another ETag at another place, but no other size.
+
+        :raises RefusedError: it has another one of the same name.
+        """
+        if first.part.url is None:
+            return
+        await self._open_window()
+        try:
+            there, _ = await self._remote.look(first.part.url, _LOOK)
+        except (GoneError, DeniedError, RetryError, AbsentError):
+            return  # this part is not needed any more
+        if there.size in (None, first.size):
+            return
+        raise RefusedError(
+            f"the source has another {first.part.name} than the one that was fetched",
+            part=first.part.name,
+            cause=f"{first.size:,} bytes were fetched, {there.size:,} are there now",
+            advice="give a link to the backup that was begun; for the new one take a new folder, a new"
+            " database and a new --state",
+            kept="nothing was changed",
+        )
 
     async def _tell_head(self, first: Progress, head: bytes) -> None:
         """Hand on the first bytes. No checksum covers them: a password is wrong only after a second look."""
