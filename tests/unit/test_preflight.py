@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import dns.resolver
 import pytest
 
 import boxlift.preflight
@@ -18,6 +19,7 @@ from boxlift.preflight.finding import Finding, verdict
 from boxlift.preflight.hosts import check_hosts
 from boxlift.preflight.inventory import Inventory, check_inventory
 from boxlift.preflight.look import Seen
+from boxlift.preflight.names import Answer, Names, check_mail_names, check_names
 from boxlift.preflight.services import backup_bytes, check_links, check_services
 from boxlift.project import create, new_secrets
 
@@ -113,7 +115,10 @@ def test_a_host_that_cannot_be_reached_is_judged_by_nothing_else() -> None:
     away = Seen(failure="connect refused\nmore", unreachable=True)
     findings = list(check_hosts(inventory(), {"portal-1": away}))
     assert [finding.measured for finding in findings] == ["connect refused"]
+    assert "firewall" in findings[0].cure
     assert verdict(findings) is ExitCode.UNREACHABLE
+    strange = Seen(failure="Host key verification failed.", unreachable=True)
+    assert "host key" in next(iter(check_hosts(inventory(), {"portal-1": strange}))).cure
 
 
 def test_exit_codes() -> None:
@@ -259,3 +264,40 @@ def test_every_check_has_its_place_in_the_documents() -> None:
     assert {str(name) for name in calls} == headings
     for part in ("**Description.**", "**Fail state.**", "**Rationale.**"):
         assert document.count(part) == document.count("\n## ")
+
+
+class Fading(Names):
+    """Answers a few questions with a sound SPF record, and none after them."""
+
+    def __init__(self, answers: int) -> None:
+        super().__init__(["127.0.0.1"])
+        self._left = answers
+
+    def texts(self, name: str) -> Answer:
+        self._left -= 1
+        text = "v=DMARC1; p=none" if name.startswith("_dmarc") else "v=spf1 -all"
+        return Answer((text,)) if self._left >= 0 else Answer(silent=True)
+
+    def name_of(self, address: str) -> Answer:
+        return self.texts(address)
+
+
+@pytest.mark.parametrize(("answers", "asked"), [(1, "_dmarc.acme.test"), (2, "box._domainkey.acme.test")])
+def test_a_name_server_that_falls_silent_says_nothing_of_records(answers: int, asked: str) -> None:
+    found = list(check_mail_names(Fading(answers), "acme.test", ["box"], "203.0.113.9"))
+    assert (found[-1].subject, found[-1].measured) == (asked, "no name server answers")
+    assert len(found) == answers + 1
+
+
+def test_a_silent_name_server_says_nothing_of_an_address() -> None:
+    found = list(check_mail_names(Fading(2), "acme.test", [], "203.0.113.9"))
+    assert (found[-1].check, found[-1].measured) == ("dns", "no name server answers")
+
+
+def test_a_control_node_without_a_resolver_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object) -> None:
+        raise dns.resolver.NoResolverConfiguration
+
+    monkeypatch.setattr(dns.resolver.Resolver, "read_resolv_conf", absent)
+    (found,) = check_names(Names(), {"portal.acme.test": ()})
+    assert found.measured == "no name server answers"

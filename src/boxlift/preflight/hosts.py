@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +16,8 @@ _MEMORY = 1800
 """MiB: PHP, MariaDB, two Redis, the push server and the web server of a small portal."""
 _ROOM = 10 * 1000 * 1000 * 1000
 """Bytes on the disk of /srv: the box, and a small portal. The restore looks again, knowing the size."""
+_NO_LINE = re.compile(r"timed out|refused|no route|could not resolve", re.IGNORECASE)
+"""What ssh says where it has not come as far as a host key."""
 _SKEW = 5.0
 """Seconds between a host's clock and the control node's."""
 _PORTS = {"portal": (80, 443), "database": (3306,), "cache": (6379, 6380, 6381), "push": (8010, 9010)}
@@ -51,7 +54,9 @@ def _reached(host: str, seen: Seen) -> Finding:
         ok=bool(seen.facts),
         measured="yes" if seen.facts else (seen.failure or "no answer").splitlines()[0],
         limit="SSH with a known host key",
-        cure="connect to it by ssh from here once, and accept its host key if it is the right one",
+        cure="look at its address, sshd and the firewalls between"
+        if _NO_LINE.search(seen.failure or "")
+        else "connect to it by ssh from here once, and accept its host key if it is the right one",
         unreachable=seen.unreachable,
     )
 

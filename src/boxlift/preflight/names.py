@@ -37,12 +37,17 @@ class Names:
     """Asks name servers; the control node's where none is given. Who is silent once is asked no more."""
 
     def __init__(self, servers: Sequence[str] = (), port: int = 53, *, patience: float = _PATIENCE) -> None:
-        self._resolver = dns.resolver.Resolver(configure=not servers)
+        self._resolver = dns.resolver.Resolver(configure=False)
+        self._resolver.lifetime = patience
+        self._silent = False
         if servers:
             self._resolver.nameservers = list(servers)
             self._resolver.port = port
-        self._resolver.lifetime = patience
-        self._silent = False
+            return
+        try:
+            self._resolver.read_resolv_conf("/etc/resolv.conf")
+        except dns.resolver.NoResolverConfiguration:
+            self._silent = True
 
     def addresses(self, name: str) -> Answer:
         """IPv4 and IPv6 addresses."""
@@ -129,11 +134,19 @@ def check_mail_names(
         f"enter a TXT record v=spf1 ... for {domain}",
     )
     policy = f"_dmarc.{domain}"
-    found = [text for text in names.texts(policy).texts if text.lower().startswith("v=dmarc1")]
+    told = names.texts(policy)
+    if told.silent:
+        yield _silent(policy)
+        return
+    found = [text for text in told.texts if text.lower().startswith("v=dmarc1")]
     yield _one("dmarc", domain, found, "one record", f"enter a TXT record v=DMARC1; p=... for {policy}")
     for selector in selectors:
         key = f"{selector}._domainkey.{domain}"
-        whole = [text for text in names.texts(key).texts if "p=" in text.replace(" ", "")]
+        told = names.texts(key)
+        if told.silent:
+            yield _silent(key)
+            return
+        whole = [text for text in told.texts if "p=" in text.replace(" ", "")]
         yield Finding(
             "dkim",
             domain,
@@ -170,7 +183,10 @@ def _one(check: str, domain: str, found: Sequence[str], limit: str, cure: str) -
 
 def _reverse(names: Names, address: str) -> Finding:
     """Whether the address has a name that has the address again."""
-    found = names.name_of(address).texts
+    told = names.name_of(address)
+    if told.silent:
+        return _silent(address)
+    found = told.texts
     same = [name for name in found if address in names.addresses(name).texts]
     measured = ", ".join(found) if found else "no name"
     if found and not same:
