@@ -2,33 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
-from pydantic import BaseModel
-
+from boxlift.contract import Models, write
 from boxlift.forecast.arrivals import ArrivalPattern
 from boxlift.forecast.result import Forecast
 
-MODELS: dict[str, tuple[str, type[BaseModel]]] = {
+MODELS: Models = {
     "arrivals": ("evidence/arrivals.json of a project", ArrivalPattern),
     "forecast": ("boxlift forecast --json", Forecast),
 }
 
-
-def schema(name: str) -> str:
-    """Text of `<name>.schema.json`."""
-    title, model = MODELS[name]
-    head = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": f"https://boxlift.example/contracts/{name}",
-    }
-    content = model.model_json_schema(by_alias=True, mode="serialization")
-    return json.dumps({**head, **content, "title": title}, ensure_ascii=False, indent=2) + "\n"
-
-
 if __name__ == "__main__":
-    for model_name in MODELS:
-        path = Path(sys.argv[1]) / f"{model_name}.schema.json"
-        path.write_text(schema(model_name), encoding="utf-8")
+    write(MODELS, Path(sys.argv[1]))
