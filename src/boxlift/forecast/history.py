@@ -234,7 +234,7 @@ def _reactions(tries: Sequence[Attempt]) -> list[float]:
 
 def _restored(journal: Journal, tries: Sequence[Attempt], *, done: bool) -> Restored | None:
     """One restore from what all its attempts handed over; from looks at it where nothing was measured."""
-    measures = [measure for attempt in tries for measure in journal.measures(attempt.id)]
+    measures = [one for attempt in tries for one in journal.measures(attempt.id) if _is_work(one)]
     looks = [journal.segments(attempt.id) for attempt in tries]
     totals = [look.bytes_total for segments in looks for look in segments if look.bytes_total]
     lines = [item for item in measures if item.kind == "line" and item.seconds > 0]
@@ -267,6 +267,11 @@ def _restored(journal: Journal, tries: Sequence[Attempt], *, done: bool) -> Rest
         whole=whole,
         measured=measured,
     )
+
+
+def _is_work(measure: Measure) -> bool:
+    """Whether it can have been measured: what a host hands over must not carry a forecast away."""
+    return 0 <= measure.seconds < _LONGEST and measure.bytes >= 0
 
 
 def _last(tables: Sequence[Measure]) -> list[Measure]:

@@ -24,6 +24,8 @@ _REACTION = 600.0
 _MOST_FAILURES = 5
 _OWN_WEIGHT = 2.0
 """Tries that all steps' rate of failures weighs against those of the step itself."""
+_FOREVER = 366 * 86400.0
+"""Seconds: no step is said to take longer; calendars end."""
 _LOOK_SECONDS = 45 * 86400.0
 
 
@@ -162,7 +164,7 @@ def _ahead(
         work = still(work, now - began, of_rest)
     if item.step.kind is not Kind.CONFIRM:
         work = work + _failures(item, work, history, draws=draws, random=of_failure)
-    return Ahead(item, work, basis)
+    return Ahead(item, np.minimum(work, _FOREVER), basis)
 
 
 def _times(times: int) -> str:

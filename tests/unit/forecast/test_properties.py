@@ -222,3 +222,31 @@ def test_any_size_can_be_asked_for(diary: Diary, size: int) -> None:
     assert step is not None
     assert step.seconds is not None
     assert ordered(step.seconds)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        Measure("h", "line", "", 0.0, 1e300, 1),
+        Measure("h", "line", "", 0.0, 1.0, -(10**18)),
+        Measure("h", "table", "b_x", 0.0, 1e300, 1),
+        Measure("h", "unpack", "p", 1e300, 1.0, 1),
+    ],
+)
+def test_no_measure_of_a_host_carries_a_forecast_away(diary: Diary, strange: Measure) -> None:
+    diary.go(Pass.REHEARSAL)
+    question = Question(Pass.FINAL, now=diary.now)
+    sound = forecast(diary.plan, diary.journal, question)
+    attempt = next(item.id for item in diary.journal.attempts() if item.step == "restore-backup")
+    diary.journal.add(attempt, measures=[strange])
+    told = forecast(diary.plan, diary.journal, question)
+    assert told.model_dump_json(by_alias=True)
+    assert told.finish is not None
+    assert sound.finish is not None
+    assert told.finish.p50 == pytest.approx(sound.finish.p50, rel=0.001)
+
+
+def test_a_forecast_of_centuries_can_be_written(diary: Diary) -> None:
+    diary.go(Pass.REHEARSAL)
+    told = forecast(diary.plan, diary.journal, Question(Pass.FINAL, size=10**20, now=diary.now))
+    assert told.model_dump_json(by_alias=True)
