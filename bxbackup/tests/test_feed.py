@@ -220,6 +220,12 @@ def test_another_dump_in_its_place_does_not_go_on(growing: Growing, loading: Loa
     again.writer.write("portal.sql", dump.replace(b"utf8mb4", b"UTF8MB4"), whole=True)
     with pytest.raises(RefusedError, match="not the one"):
         again.end()
+    # as the error advises
+    loading.server.rows(f"DROP DATABASE `{loading.database}`")
+    anew = Growing(loading, tmp_path / "anew")
+    anew.writer.write("portal.sql", dump.replace(b"utf8mb4", b"UTF8MB4"), whole=True)
+    assert anew.end() is not None
+    assert loading.rows("SELECT COUNT(*) FROM b") == [(20,)]
 
 
 def test_the_same_table_twice_leaves_the_last_one(growing: Growing) -> None:

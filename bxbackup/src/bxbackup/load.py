@@ -190,6 +190,8 @@ class _Load:
         """
         options, state = self._options, self._state
         if fingerprint is None:
+            if state and self._look(state) is not Target.OURS:
+                state = None  # its owner has dropped it: any dump will do
             self.reading.demand(state.seen if state else None)
             if not self._await_beginning():
                 return None
@@ -261,6 +263,14 @@ class _Load:
             raise _cut_short(self.reading.files, self._surveyor.finish(), kept)
 
     # a dump that arrives
+
+    def _look(self, state: State) -> Target:
+        options = self._options
+        with (
+            telling("look at its databases"),
+            contextlib.closing(patiently(self._account, options.patience)) as session,
+        ):
+            return target.look(session, options.database, state)
 
     def _await_beginning(self) -> bool:
         """Wait until the charset of the dump's text is known, and all is there that the last run had seen.
