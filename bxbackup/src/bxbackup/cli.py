@@ -230,8 +230,8 @@ def load(
 ) -> None:
     """Load the dump of an unpacked backup into a database of its own.
 
-    Stopped at any moment, the same command goes on at that statement. Rows come first, secondary indexes after;
-    a dump without its end line is refused before the first statement.
+    Stopped at any moment, the same command goes on where it was, inside of a table too. Rows come first,
+    secondary indexes after; a dump without its end line is refused before the first statement.
     """
     raise typer.Exit(commands.load(folder, database, defaults_file, collation, time_zone, depth=compare))
 
