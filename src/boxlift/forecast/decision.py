@@ -64,7 +64,8 @@ def window(position: Position, move: Move, pattern: ArrivalPattern | None, now: 
     text = "from the order of the backup on; the dump begins later, so these are upper figures"
     if begun:
         begins = min(now, ordered.ended or now)
-        text = f"from the backup's confirmation on, {zoned(begins)}"
+        confirmed = f"from the backup's confirmation on, {zoned(begins)}"
+        text = f"{confirmed}; the dump began before, so these are lower figures"
         taken = _taken(pattern, position.release)
         if taken is not None and taken <= begins:
             begins, text = taken, "from the beginning of the dump on"

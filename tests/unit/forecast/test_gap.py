@@ -153,6 +153,7 @@ def test_once_the_backup_is_there_the_gap_runs_from_it(diary: Diary) -> None:
     assert told.gap is not None
     assert told.gap.begun
     assert told.gap.begins < ordered
+    assert told.gap.text.endswith("so these are lower figures")
     assert told.gap.seconds.p10 > 5 * HOUR
     assert told.decision is None
 
