@@ -46,7 +46,7 @@ demo: lab-packages
 test-fast: setup
 	@$(MAKE) lint-content >.lint.log 2>&1 & content=$$!
 	trap 'rm -f .lint.log' EXIT
-	$(MAKE) lint-python unit || { kill $$content; exit 1; }
+	$(MAKE) lint-python unit PYTEST="-m 'not long and not slow' $(PYTEST)" || { kill $$content; exit 1; }
 	wait $$content || { cat .lint.log; exit 1; }
 
 lint: lint-python lint-content

@@ -25,6 +25,8 @@ from boxlift.project import Project, create, load
 from tests.unit.forecast.diary import GB, Diary
 from tests.unit.forecast.test_gap import pattern
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = Path(__file__).parents[3] / "docs" / "contracts" / "forecast.schema.json"
 
 

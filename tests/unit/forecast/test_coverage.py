@@ -15,6 +15,8 @@ from boxlift.plan import Pass, default_plan
 from boxlift.plan.state import position
 from tests.unit.forecast.world import GB, World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def empty(tmp_path: Path) -> Journal:

@@ -14,6 +14,8 @@ from boxlift.forecast.result import Forecast
 from boxlift.plan import Pass
 from tests.unit.forecast.diary import HOUR, Diary
 
+pytestmark = pytest.mark.slow
+
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC).timestamp()
 
 

@@ -19,6 +19,8 @@ from boxlift.journal import Measure, Segment
 from boxlift.plan import Pass
 from tests.unit.forecast.diary import HOUR, Diary
 
+pytestmark = pytest.mark.slow
+
 PROFILE = settings(
     max_examples=60,
     deadline=None,

@@ -21,6 +21,8 @@ from boxlift.project import Project, create
 from boxlift.report.clock import Clock
 from boxlift.risks import LeadKind, load_register
 
+pytestmark = pytest.mark.slow
+
 LINK = "https://backup.cloud.example/acme.tar.gz?X-Amz-Signature=canary-signature"
 PASSWORD = "canary-archive-password"
 BOTH = pytest.mark.parametrize("language", get_args(Language))

@@ -23,6 +23,8 @@ from boxlift.report.transfer import hourly
 from tests.story import SIZE, empty, moment, quick, tell
 from tests.unit.report.page import parse, section
 
+pytestmark = pytest.mark.slow
+
 CANARY = "c4nary-9f3b71"
 
 
