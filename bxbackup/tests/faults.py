@@ -216,7 +216,7 @@ evidence?](bxbackup.md#how-strong-is-the-evidence)
 Whatever a parser is fed, it gives what was written, or an error of the kinds above: nothing else, in
 bounded time and memory. The gzip volume, the tar stream, the SQL splitter, rows, definitions, names and
 lists of parts, the list of uploads, status, measures, settings and option files each have a fuzz target:
-seconds in `make test`, many thousands of inputs in `make test-all`.
+some inputs in `make test`, thousands, and others each time, in `make test-all`.
 """
 
 

@@ -1,8 +1,8 @@
 """A fuzz target for each parser: whatever it is fed, it gives what was written or one of our own errors.
 
 Inputs are what writers make, altered: bits flipped, pieces cut, doubled, moved, mixed with what is special to
-the format. A few seconds of each run with every test; `pytest -m long` gives each many thousands more. For a
-fuzzer that follows coverage, `short.hypothesis.fuzz_one_input` takes bytes.
+the format. Some of each run with every test, always the same; `pytest -m long` gives each thousands more,
+others each time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from bxbackup.pace import parse_rate, parse_window
 from bxbackup.remote import retry_after, strong_etag
 from bxbackup.rows import batches, take_apart
 from bxbackup.server import read_account
-from bxbackup.source import open_source, part_name, shown, split_name
+from bxbackup.source import is_url, open_source, part_name, shown, split_name
 from bxbackup.status import Status
 from bxbackup.uploads import read_list, url_of
 from bxbackup.volume import VolumeReader, peek_bytes, read_marks
@@ -116,7 +116,9 @@ def check_tar(given_: tuple[bytes, int]) -> None:
     found, whole = read(data)
     again, whole_again = read(*pieces(data, size))
     assert (found.files, found.folders, whole) == (again.files, again.folders, whole_again)
-    assert [problem.offset for problem in found.problems] == [problem.offset for problem in again.problems]
+    # Files that swallowed others are looked for in whole blocks: volumes hand out nothing else.
+    again, _ = read(*pieces(data, 512 * (1 + size % 20)))
+    assert again == found
     assert sum(len(body) for _, body in found.files) <= len(data)
 
 
@@ -191,9 +193,7 @@ def check_definition(text: str) -> None:
     assert "".join(tokens(text)) == text
     Translator(MARIADB, CHARSETS, None).table(text)
     with contextlib.suppress(DamagedError):
-        table = parse_table(text)
-        again = parse_table(table.with_all_keys())
-        assert [column.name for column in again.columns] == [column.name for column in table.columns]
+        parse_table(parse_table(text).with_all_keys())
 
 
 # names and places
@@ -230,8 +230,8 @@ def check_source(text: str) -> None:
         source = open_source(text)
         assert (source.part(0).name, source.part(7).number) == (source.first, 7)
     with contextlib.suppress(BackupError):
-        if text.startswith(("http://user:pw@", "https://user:pw@", "ftp://user:pw@")):
-            assert "user:pw@" not in shown(text)
+        if is_url(text):
+            assert not {"?", "#"} & set(shown(text))
     first, number = split_name(text)
     assert split_name(part_name(first, number))[1] == number
 
@@ -354,14 +354,16 @@ TARGETS = {
         altered(["пароль\r\n".encode()], [b"\n", b"\0", b"\xff"]), on_file(read_password, UsageError)
     ),
 }
-QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
+QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
 
 
-def fuzz(name: str, examples: int) -> None:
-    """Feed a target so many inputs."""
+def fuzz(name: str, examples: int, *, same: bool) -> None:
+    """Feed a target so many inputs, the same each time or others."""
     target = TARGETS[name]
 
-    @settings(max_examples=examples, deadline=None, suppress_health_check=QUIET, database=None)
+    @settings(
+        max_examples=examples, derandomize=same, deadline=None, suppress_health_check=QUIET, database=None
+    )
     @given(target.inputs)
     def run(data: Any) -> None:
         target.check(data)
@@ -371,10 +373,10 @@ def fuzz(name: str, examples: int) -> None:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_short(name: str) -> None:
-    fuzz(name, 150)
+    fuzz(name, 150, same=True)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", TARGETS)
 def test_long(name: str) -> None:
-    fuzz(name, 20_000)
+    fuzz(name, 5_000, same=False)

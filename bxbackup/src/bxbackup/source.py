@@ -189,7 +189,7 @@ def _check_name(name: str) -> None:
 def _from_list(path: Path) -> Source:
     try:
         lines = [line.strip() for line in path.read_text().splitlines()]
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise UsageError(f"cannot read the list {path}", cause=str(error)) from error
     lines = [line for line in lines if line and not line.startswith("#")]
     if not lines or len(lines) > _LONGEST_LIST:
