@@ -213,6 +213,7 @@ def test_too_small_a_disk_is_told_before_anything_is_fetched(
     class Small:
         f_bavail = 100
         f_frsize = 512
+        f_fsid = 1
 
     monkeypatch.setattr(os, "statvfs", lambda path: Small())
     outcome = run(

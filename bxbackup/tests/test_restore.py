@@ -551,6 +551,21 @@ def test_the_same_backup_at_another_place_goes_on(
     assert_complete(tmp_path, fake_database)
 
 
+def test_a_disk_that_has_another_number_after_a_reboot_is_known_again(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    cloud.rules.append(on(M1.names[3], Answer(status=404)))
+    assert restored().code == 4
+    cloud.rules.clear()
+    mark = tmp_path / "state" / "bxbackup.json"
+    noted = json.loads(mark.read_text())
+    mark.write_text(json.dumps(noted | {"device": noted["device"] + 1, "inode": noted["inode"] + 1}))
+    assert restored().code == 6
+    mark.write_text(json.dumps(noted | {"device": noted["device"] + 1}))
+    assert restored().code == 0
+    assert_complete(tmp_path, fake_database)
+
+
 def test_a_state_folder_below_the_target_is_refused(
     run: Run, fake_database: FakeDatabase, tmp_path: Path
 ) -> None:

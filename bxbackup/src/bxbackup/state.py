@@ -107,9 +107,8 @@ class State:
         self.check(target)
         target = target.resolve()
         target.mkdir(mode=0o755, parents=True, exist_ok=True)
-        mark, figures = self.mark(), target.stat()
-        ours = {"to": str(target), "device": figures.st_dev, "inode": figures.st_ino}
-        write_json(self.folder / MARK, {"format": _FORMAT, "created": now()} | mark | ours)
+        ours = {"to": str(target)} | _identity(target)
+        write_json(self.folder / MARK, {"format": _FORMAT, "created": now()} | self.mark() | ours)
 
     def speaks_of(self, folder: Path) -> None:
         """Let a new state folder belong to `folder`, which it may look at and not fill.
@@ -145,8 +144,12 @@ class State:
         if target.exists() and not target.is_dir():
             raise RefusedError(f"{target} is no folder", advice="name an empty or a new folder")
         if target.is_dir():
-            figures = target.stat()
-            ours = mark and (mark["device"], mark["inode"]) == (figures.st_dev, figures.st_ino)
+            there = _identity(target)
+            # a device may have another number after a reboot; ext4, btrfs and ZFS have one of their own
+            devices = [
+                name for name in ("device", "filesystem") if mark.get(name) and there[name] == mark[name]
+            ]
+            ours = mark and devices and mark["inode"] == there["inode"]
             held = next(iter(os.scandir(target)), None)
             if held is not None and not ours:
                 raise RefusedError(
@@ -158,6 +161,16 @@ class State:
     def note(self, **values: Any) -> None:
         """Add to what the folder says of itself."""
         write_json(self.folder / MARK, self.mark() | values)
+
+
+def _identity(folder: Path) -> dict[str, int]:
+    """What tells a folder from another one that has come to its place."""
+    figures = folder.stat()
+    return {
+        "device": figures.st_dev,
+        "inode": figures.st_ino,
+        "filesystem": os.statvfs(folder).f_fsid,
+    }
 
 
 def existing(folder: Path) -> State:
