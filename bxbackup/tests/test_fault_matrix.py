@@ -467,3 +467,19 @@ def test_a_clock_that_jumps_changes_nothing(
 
 async def _no_nap(_: float) -> None:
     pass
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--collation", "utf8mb4_nonsense_ci"), ("--time-zone", "Nowhere/Nothing")]
+)
+def test_what_the_server_does_not_know_is_a_usage_error_of_a_restore_too(
+    run: Run, server: DatabaseServer, tmp_path: Path, portal: str, option: str, value: str
+) -> None:
+    command = [
+        *("restore", M1.first, "--to", tmp_path / "out", "--database", portal, "--state", tmp_path / "state"),
+        *("--defaults-file", server.defaults_file),
+    ]
+    outcome = run(*command, option, value)
+    assert outcome.code == 2, outcome.err
+    assert value in outcome.err
+    assert run(*command).code == 0

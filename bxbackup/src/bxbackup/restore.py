@@ -35,7 +35,7 @@ from bxbackup.uploads import MIRRORS, Uploads, find_list
 from bxbackup.volume import peek, peek_bytes, read_marks
 
 _TICK = 1.0
-_ORDER = (1, 6, 5, 3, 4, 7)
+_ORDER = (1, 6, 5, 2, 3, 4, 7)
 
 
 @dataclass(frozen=True)
