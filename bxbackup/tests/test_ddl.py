@@ -34,6 +34,13 @@ def test_tokens_are_the_text(text: str) -> None:
     assert "".join(tokens(text)) == text
 
 
+@pytest.mark.parametrize("quote", ["'", '"', "`"])
+def test_a_quoted_text_without_an_end_is_one_token(quote: str) -> None:
+    text = quote + f"\\{quote}" * 300_000
+    assert len(tokens(text)) <= 300_001
+    assert "".join(tokens(text)) == text
+
+
 def test_a_table_is_taken_apart() -> None:
     table = parse_table(TABLE)
     assert (table.name, table.engine) == ("b_user", "innodb")

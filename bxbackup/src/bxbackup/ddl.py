@@ -15,7 +15,9 @@ from enum import StrEnum
 from bxbackup.errors import DamagedError
 
 _TOKEN = re.compile(
-    r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.|\"\")*\"|`(?:[^`]|``)*`|[\w$]+|\s+|.", re.DOTALL | re.ASCII
+    # A quoted text without an end goes to the last character: trying each quote in it would take for ever.
+    r"'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|\"(?:[^\"\\]|\\.|\"\")*+(?:\"|\\?\Z)|`(?:[^`]|``)*+(?:`|\Z)|[\w$]+|\s+|.",
+    re.DOTALL | re.ASCII,
 )
 
 
