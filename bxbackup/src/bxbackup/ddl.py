@@ -16,7 +16,7 @@ from bxbackup.errors import DamagedError
 
 _TOKEN = re.compile(
     # A quoted text without an end goes to the last character: trying each quote in it would take for ever.
-    r"'(?:[^'\\]|\\.|'')*+(?:'|\\?\Z)|\"(?:[^\"\\]|\\.|\"\")*+(?:\"|\\?\Z)|`(?:[^`]|``)*+(?:`|\Z)|[\w$]+|\s+|.",
+    r"'(?:[^'\\]|\\.|'')*(?:'|\\?\Z)|\"(?:[^\"\\]|\\.|\"\")*(?:\"|\\?\Z)|`(?:[^`]|``)*(?:`|\Z)|[\w$]+|\s+|.",
     re.DOTALL | re.ASCII,
 )
 
