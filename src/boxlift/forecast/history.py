@@ -93,7 +93,8 @@ class Run:
     """One pass over one release.
 
     Of each step that was done: `seconds` of its work, `elapsed` since its first try, when it `ended`. `tries`
-    and `failures` of machine steps. `reactions`: seconds between a failure and the next try of a step.
+    and `failures` of machine steps; a try that was interrupted says nothing of the step and is neither.
+    `reactions`: seconds between a failure and the next try of a step.
     `restoring`: when its restore was first begun.
     """
 
@@ -199,9 +200,8 @@ def _run(
                 run.seconds.update(took)
                 run.elapsed.update(took)
         elif tries:
-            over = [attempt for attempt in tries if attempt.outcome != "running"]
-            bad = sum(attempt.outcome != "done" for attempt in over)
-            run.tries[step.id], run.failures[step.id] = len(over), bad
+            outcomes = [attempt.outcome for attempt in tries if attempt.outcome in {"done", "failed"}]
+            run.tries[step.id], run.failures[step.id] = len(outcomes), outcomes.count("failed")
             reactions += _reactions(tries)
             done = [attempt for attempt in tries if attempt.outcome == "done"]
             if done and done[0].ended is not None:
@@ -227,7 +227,7 @@ def _reactions(tries: Sequence[Attempt]) -> list[float]:
     gaps = [
         later.started - earlier.ended
         for earlier, later in pairwise(tries)
-        if earlier.outcome in {"failed", "interrupted"} and earlier.ended is not None
+        if earlier.outcome == "failed" and earlier.ended is not None
     ]
     return [gap for gap in gaps if 0 < gap < _LONGEST]
 

@@ -12,7 +12,7 @@ from boxlift.forecast.history import History
 from boxlift.forecast.path import critical, ends, latest
 from boxlift.forecast.restoring import Live, RestoreDraws, draw_restore
 from boxlift.forecast.result import Basis, Source
-from boxlift.forecast.sample import MACHINE, PERSON, Draws, guessed, jeffreys, predicted, still
+from boxlift.forecast.sample import MACHINE, PERSON, Draws, guessed, predicted, still
 from boxlift.journal import Journal
 from boxlift.plan.model import Kind, Urgency
 from boxlift.plan.state import Position, State, StepState
@@ -22,6 +22,10 @@ _UNKNOWN = {Kind.CONFIRM: 3600.0, Kind.PLAYBOOK: 900.0, Kind.SUITE: 300.0}
 _REACTION = 600.0
 """Seconds until somebody goes on after a failure, where none was seen."""
 _MOST_FAILURES = 5
+_FAILURE = 0.05
+"""Share of tries that fail, before anything was seen: a prior of boxlift's."""
+_FAILURE_WEIGHT = 10.0
+"""Tries that this prior weighs against those of all steps: the first ones must not speak for all others."""
 _OWN_WEIGHT = 2.0
 """Tries that all steps' rate of failures weighs against those of the step itself."""
 _FOREVER = 366 * 86400.0
@@ -175,12 +179,21 @@ def _times(times: int) -> str:
 def _failures(
     item: StepState, work: Draws, history: History, *, draws: int, random: np.random.Generator
 ) -> Draws:
-    """Seconds that failures cost: a restore goes on where it stood, other steps begin anew."""
+    """Seconds that failures cost: a restore goes on where it stood, other steps begin anew.
+
+    The chance of a failure is a draw for all steps, of their failures and tries and a prior of 0.05 that weighs
+    as much as ten tries; then one for the step, of its own failures and tries, where the chance of all steps
+    weighs as much as two. Before the first try nothing is said to fail.
+    """
     failures, tries = history.tried()
     if not tries:
         return np.zeros(draws)
     of_all, of_own, of_number, of_share, of_reaction = random.spawn(5)
-    shared = jeffreys(failures, tries, draws, of_all)
+    shared = of_all.beta(
+        failures + _FAILURE_WEIGHT * _FAILURE,
+        tries - failures + _FAILURE_WEIGHT * (1 - _FAILURE),
+        draws,
+    )
     own_failures, own_tries = history.tried(item.step.id)
     chance = of_own.beta(
         own_failures + _OWN_WEIGHT * shared + 0.01,

@@ -171,6 +171,19 @@ def test_failures_make_the_next_pass_less_sure(diary: Diary) -> None:
     assert all(reaction == 4 * HOUR for reaction in run.reactions)
 
 
+def test_one_failed_first_try_does_not_speak_for_all_steps(diary: Diary) -> None:
+    phase, step = diary.step("provision-production")
+    question = Question(Pass.REHEARSAL, now=diary.now)
+    before = forecast(diary.plan, diary.journal, question).finish
+    diary.attempt(phase, step, Pass.REHEARSAL, "rehearsal-1", 1.0, outcome="failed")
+    number = diary.begin(phase, step, Pass.REHEARSAL, "rehearsal-1")
+    diary.journal.end(number, "interrupted", 130)
+    after = forecast(diary.plan, diary.journal, question).finish
+    assert before is not None
+    assert after is not None
+    assert after.p50 - before.p50 < 2 * HOUR
+
+
 def test_without_measures_the_looks_at_a_restore_do(diary: Diary) -> None:
     diary.go(Pass.REHEARSAL, until="restore-backup")
     phase, step = diary.step("restore-backup")
