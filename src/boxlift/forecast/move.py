@@ -181,9 +181,9 @@ def _failures(
 ) -> Draws:
     """Seconds that failures cost: a restore goes on where it stood, other steps begin anew.
 
-    The chance of a failure is a draw for all steps, of their failures and tries and a prior of 0.05 that weighs
-    as much as ten tries; then one for the step, of its own failures and tries, where the chance of all steps
-    weighs as much as two. Before the first try nothing is said to fail.
+    The chance of a failure is a draw for all steps, of their failures and tries and a prior of 0.05 that
+    weighs as much as ten tries; then one for the step, of its own failures and tries, where the chance of all
+    steps weighs as much as two. Before the first try nothing is said to fail.
     """
     failures, tries = history.tried()
     if not tries:
