@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import jsonschema
 import pytest
@@ -105,6 +107,36 @@ def test_plan(project: Project) -> None:
     output = call("plan")
     assert "provision-production" in output
     assert "open-portal" not in output
+
+
+def test_a_person_says_when_a_step_was_ordered(project: Project) -> None:
+    folder = project.inventory / "group_vars" / "all"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "zone.yml").write_text("portal_timezone: Europe/Moscow\n")
+    ordered = datetime.now(ZoneInfo("Europe/Moscow")) - timedelta(hours=30)
+    text = ordered.strftime("%Y-%m-%dT%H:%M")
+    words = ("confirm", "buy-certificate", "--by", "Anna", "--began")
+    late = (ordered + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M")
+    assert "has not come yet" in call(*words, late, code=2)
+    assert "more than a year" in call(*words, "1970-01-02", code=2)
+    call(*words, "0001-01-01", code=2)
+    call(*words, "9999-12-31", code=2)
+    assert "--began" in call(*words, text, "--refuse", code=2)
+    assert "--began" in call("confirm", "risk:mobile-app", "--by", "Anna", "--began", text, code=2)
+    call(*words, "yesterday", code=2)
+    call(*words, text)
+    step = next(
+        step
+        for phase in data("plan", "plan")["phases"]
+        for step in phase["steps"]
+        if step["id"] == "buy-certificate"
+    )
+    assert datetime.fromisoformat(step["started"]) == ordered.replace(second=0, microsecond=0)
+    assert 30 * 3600 <= step["seconds"] < 30 * 3600 + 120
+    assert "1 d 6 h" in call("plan")
+    row = next(row for row in data("journal", "journal")["records"] if row["step"] == "buy-certificate")
+    assert (row["step"], row["began"]) == ("buy-certificate", step["started"])
+    assert "since" in call("journal")
 
 
 def test_risks(project: Project) -> None:

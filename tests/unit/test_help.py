@@ -24,7 +24,7 @@ OPTIONS = {
     "activate": "--pass --quiet --verbose --json",
     "rollback": "--pass --quiet --verbose --json",
     "clone": "--pass --quiet --verbose --json",
-    "confirm": "--by --note --refuse --reopen --pass",
+    "confirm": "--by --note --began --refuse --reopen --pass",
     "note": "--step --cost --pass",
     "plan": "--pass --json",
     "status": "--pass --json",

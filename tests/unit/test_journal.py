@@ -239,11 +239,28 @@ def test_a_journal_of_an_older_boxlift_keeps_its_rows(tmp_path: Path) -> None:
         attempt = begin(made)
         for table in ("measures", "forecasts"):
             made._db.execute(f"DROP TABLE {table}")
+        made._db.execute("ALTER TABLE verdicts DROP COLUMN began")
         made._db.execute("PRAGMA user_version = 1")
     with Journal(path) as journal:
         journal.add(attempt, measures=[SLICE])
         assert [found.id for found in journal.attempts()] == [attempt]
         assert journal.measures(attempt) == [SLICE]
+
+
+def test_words_of_an_older_boxlift_have_no_beginning(tmp_path: Path) -> None:
+    path = tmp_path / "journal.db"
+    with Journal(path) as made:
+        made.verdict("final", "request-backup", "final-1", verdict="confirm", by="A", note=None)
+        made._db.execute("ALTER TABLE verdicts DROP COLUMN began")
+        made._db.execute("PRAGMA user_version = 2")
+    with Journal(path) as journal:
+        journal.verdict(
+            "final", "buy-certificate", "final-1", verdict="confirm", by="A", note=None, began=5.0
+        )
+        assert [verdict.began for verdict in journal.verdicts()] == [None, 5.0]
+        first, second = export(journal, details=False)
+    assert as_dict(first)["began"] is None or as_dict(second)["began"] is None
+    assert "1970-01-01T00:00:05.000Z" in {as_dict(first)["began"], as_dict(second)["began"]}
 
 
 def test_the_chosen_pass_is_remembered(journal: Journal) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from boxlift import forecast as forecasting
 from boxlift.cli.app import JsonOption, PassOption, app, current_project
-from boxlift.cli.output import console, print_json, working
+from boxlift.cli.output import MOMENTS, console, print_json, working
 from boxlift.errors import UsageError
 from boxlift.figures import count, duration, size, zoned
 
@@ -41,7 +41,7 @@ def forecast(
         datetime | None,
         typer.Option(
             "--deadline",
-            formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"],
+            formats=MOMENTS,
             help="When sales must work in the box, by the portal's clock; default: that of boxlift.yml.",
         ),
     ] = None,

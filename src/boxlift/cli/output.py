@@ -14,6 +14,8 @@ from rich.markup import escape
 
 from boxlift.errors import BoxliftError
 
+MOMENTS = ["%Y-%m-%d", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S%z"]
+"""How a moment is written on the command line."""
 _PATIENCE = 2.0
 """Seconds after which somebody wants to know that it goes on."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from boxlift import forecast as forecasting
 from boxlift.cli.app import PassOption, app, current_pass, current_project
 from boxlift.cli.completion import persons_steps, steps
-from boxlift.cli.output import console
+from boxlift.cli.output import MOMENTS, console
 from boxlift.errors import UsageError
 from boxlift.plan import Plan
 from boxlift.plan.load import nearest
@@ -32,6 +33,14 @@ def confirm(
     ],
     by: Annotated[str, typer.Option("--by", help="Who says so.")],
     note: Annotated[str | None, typer.Option("--note", help="What to remember about it.")] = None,
+    began: Annotated[
+        datetime | None,
+        typer.Option(
+            "--began",
+            formats=MOMENTS,
+            help="When the step began: what was ordered, say. By the portal's clock.",
+        ),
+    ] = None,
     refuse: Annotated[bool, typer.Option("--refuse", help="Say that it is not all right.")] = False,
     reopen: Annotated[bool, typer.Option("--reopen", help="Take back what was said.")] = False,
     pass_: PassOption = None,
@@ -42,6 +51,7 @@ def confirm(
 
     [bold]Examples:[/] boxlift confirm check-business --by "Name" --note "all branches"
     · boxlift confirm check-telephony --by "Name" --refuse --note "records are missing"
+    · boxlift confirm request-backup --by "Name" --began 2026-11-21T18:30
     · boxlift confirm request-backup --by "Name" --reopen
     · boxlift confirm lead:web-form-3 --by "Name" --note "one came"
     """
@@ -50,7 +60,10 @@ def confirm(
     word = Word.REFUSE if refuse else Word.REOPEN if reopen else Word.CONFIRM
     project = current_project(context)
     plan = project.plan()
-    if not is_subject(step):
+    if is_subject(step):
+        if began is not None:
+            raise UsageError("--began is for steps of the plan, not for risks and lead sources")
+    else:
         _known(plan, step)
     with project.journal() as journal:
         journal.redact = redact = best_redactor(project)
@@ -62,7 +75,18 @@ def confirm(
         else:
             if word is Word.CONFIRM:
                 admit(project.root, journal, where, plan.step(step))
-            text = speak(plan, journal, chosen, step, word=word, by=by, note=note, runner_alive=alive)
+            since = forecasting.portal_moment(project, began) if began is not None else None
+            text = speak(
+                plan,
+                journal,
+                chosen,
+                step,
+                word=word,
+                by=by,
+                note=note,
+                runner_alive=alive,
+                began=since,
+            )
         if pass_ is not None:
             journal.choose(pass_)
         if step == BACKUP_STEP and word is Word.CONFIRM:

@@ -172,6 +172,8 @@ def _print_journal(rows: Sequence[Row]) -> None:
         text = " · ".join(escape(part) for part in (row.host, row.task, row.by, first) if part)
         if row.kind == "attempt" and row.changes:
             text = count(row.changes, "change") + (f" · {text}" if text else "")
+        if row.began is not None:
+            text += f" · since {local(row.began)}"
         outcome = (row.outcome or "") + (" (check mode)" if row.trial else "")
         took = duration(row.seconds) if row.seconds is not None else ""
         table.add_row(local(row.at), row.pass_name, row.step or "", what, outcome, took, text)

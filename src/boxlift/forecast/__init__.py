@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from boxlift.forecast.inquiry import advice, ask, freeze, outlook, when_done
+    from boxlift.forecast.inquiry import advice, ask, freeze, outlook, portal_moment, when_done
 
-__all__ = ["advice", "ask", "freeze", "outlook", "when_done"]
+__all__ = ["advice", "ask", "freeze", "outlook", "portal_moment", "when_done"]
 
 
 def __getattr__(name: str) -> Any:

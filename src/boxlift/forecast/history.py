@@ -191,12 +191,16 @@ def _run(
     reactions: list[float] = []
     restored = None
     said = {verdict.step for verdict in verdicts}
+    began = {verdict.step: verdict.began for verdict in verdicts if verdict.verdict == "confirm"}
     for step in plan.in_pass(pass_):
         tries = [attempt for attempt in attempts if attempt.step == step.id]
         if step.kind is Kind.CONFIRM:
             ready = [ended[need] for need in plan.needs(step.id, pass_) if need in ended]
-            if step.id in ended and step.id in said and ready:
-                took = _sane(step.id, ended[step.id] - max(ready))
+            since = began.get(step.id)
+            if since is None:
+                since = max(ready, default=None)
+            if step.id in ended and step.id in said and since is not None:
+                took = _sane(step.id, ended[step.id] - since)
                 run.seconds.update(took)
                 run.elapsed.update(took)
         elif tries:

@@ -120,6 +120,14 @@ def _arrivals(project: Project, *, strict: bool) -> ArrivalPattern | None:
         return None
 
 
+def portal_moment(project: Project, moment: datetime) -> float:
+    """Seconds since 1970 of a moment that a person names: without a zone by the portal's clock."""
+    try:
+        return _moment(moment, project, _arrivals(project, strict=False))
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"{moment} is no moment that a clock here knows", cure="check the year") from error
+
+
 def _moment(deadline: datetime, project: Project, arrivals: ArrivalPattern | None) -> float:
     if deadline.tzinfo is None:
         deadline = deadline.replace(tzinfo=_zone(project, arrivals))

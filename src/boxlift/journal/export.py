@@ -20,7 +20,7 @@ class Row:
     """One record. Its `kind`: attempt, task, segment, measure, verdict, or that of an incident.
 
     `at` and `ended` are seconds since 1970 UTC, `seconds` a duration (of an incident: what it cost), `rate`
-    is in bytes per second.
+    is in bytes per second. `began`: of a verdict, since when its step went on, where the person said so.
     """
 
     kind: str
@@ -42,6 +42,7 @@ class Row:
     by: str | None = None
     text: str | None = None
     log: str | None = None
+    began: float | None = None
 
 
 def export(journal: Journal, *, details: bool) -> list[Row]:
@@ -121,6 +122,7 @@ def _rows(journal: Journal, *, details: bool) -> Iterator[Row]:
             outcome=verdict.verdict,
             by=verdict.by,
             text=verdict.note,
+            began=verdict.began,
         )
     for incident in journal.incidents():
         yield Row(
@@ -136,7 +138,7 @@ def _rows(journal: Journal, *, details: bool) -> Iterator[Row]:
 
 def as_dict(row: Row) -> dict[str, object]:
     """A row with its times in ISO 8601, UTC, under the names of the contract."""
-    values = asdict(row) | {"at": iso(row.at), "ended": iso(row.ended)}
+    values = asdict(row) | {"at": iso(row.at), "ended": iso(row.ended), "began": iso(row.began)}
     return {_CONTRACT_NAMES.get(name, name): value for name, value in values.items()}
 
 

@@ -95,7 +95,7 @@ class Frozen:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A person's word on a step: confirm, refuse or reopen."""
+    """A person's word on a step: confirm, refuse or reopen. `began`: since when, if the person said so."""
 
     pass_: str
     step: str
@@ -104,6 +104,7 @@ class Verdict:
     by: str
     note: str | None
     at: float
+    began: float | None = None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from boxlift.errors import BoxliftError, ExitCode
 from boxlift.journal.records import Attempt, Frozen, Incident, Measure, Result, Segment, Verdict
 from boxlift.redact import Redactor
 
-_SCHEMAS = ("schema.sql", "schema_2.sql")
+_SCHEMAS = ("schema.sql", "schema_2.sql", "schema_3.sql")
 """What brings the database from one version to the next."""
 SCHEMA_VERSION = len(_SCHEMAS)
 _RESERVE_BYTES = 1 << 20
@@ -263,14 +263,27 @@ class Journal:
         values = [self._clean(value) if isinstance(value, str) else value for value in astuple(record)]
         self._db.execute(query, [attempt, *values])
 
+    def now(self) -> float:
+        """Seconds since 1970 UTC, by the clock that the journal's records have their times from."""
+        return self._clock()
+
     def verdict(
-        self, pass_: str, step: str, release: str, *, verdict: str, by: str, note: str | None
+        self,
+        pass_: str,
+        step: str,
+        release: str,
+        *,
+        verdict: str,
+        by: str,
+        note: str | None,
+        began: float | None = None,
     ) -> None:
+        """Write a person's word. `began`: when the step began (seconds since 1970 UTC), if that is known."""
         self._write(
             lambda: self._db.execute(
-                "INSERT INTO verdicts (pass, step, release, verdict, by, note, at)"
-                " VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (pass_, step, release, verdict, self.redact(by), self._clean(note), self._clock()),
+                "INSERT INTO verdicts (pass, step, release, verdict, by, note, at, began)"
+                " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (pass_, step, release, verdict, self.redact(by), self._clean(note), self._clock(), began),
             )
         )
 
@@ -405,7 +418,9 @@ class Journal:
         return [Frozen(*row) for row in rows]
 
     def verdicts(self) -> list[Verdict]:
-        rows = self._rows("SELECT pass, step, release, verdict, by, note, at FROM verdicts ORDER BY id")
+        rows = self._rows(
+            "SELECT pass, step, release, verdict, by, note, at, began FROM verdicts ORDER BY id"
+        )
         return [Verdict(*row) for row in rows]
 
     def incidents(self) -> list[Incident]:

@@ -164,6 +164,8 @@ def _of_person(
         state = State.TODO if missing else State.WAITING
         return StepState(step, phase, state, started=ready, expected=expected, missing=missing)
     state = State.DONE if last.verdict == "confirm" else State.FAILED
+    if last.began is not None:
+        ready = last.began
     # what waits for nothing could have been said at any time: nobody knows how long it took
     known = ready is not None and ready <= last.at
     started = ready if known and ready is not None else last.at

@@ -9,6 +9,9 @@ from boxlift.journal import Journal
 from boxlift.plan.model import Kind, Pass, Plan
 from boxlift.plan.state import BACKUP_STEP, Position, State, position
 
+_LONGEST = 366 * 86400.0
+"""Seconds: what began before that was mistyped."""
+
 
 class Word(StrEnum):
     CONFIRM = "confirm"
@@ -26,16 +29,19 @@ def speak(
     by: str,
     note: str | None,
     runner_alive: bool,
+    began: float | None = None,
 ) -> str:
     """Record a word; gives a sentence that says what it means.
 
-    RefusedError where the plan does not allow it, UsageError where it makes no sense.
+    `began`: since when the step went on, in seconds since 1970 UTC, if that is known. RefusedError where the
+    plan does not allow it, UsageError where it makes no sense.
     """
     step = plan.step(name)
     if step.kind is not Kind.CONFIRM:
         raise UsageError(f"`{name}` is done by a machine, not by a person", cure=f"boxlift run {name}")
     if not by.strip():
         raise UsageError("--by needs the name of the person who says so")
+    _plausible(journal, word, began)
     where = position(plan, journal, pass_, runner_alive=runner_alive)
     item = where.of(name)
     if item.state is State.SKIPPED:
@@ -52,7 +58,7 @@ def speak(
         )
     elif item.state is State.DONE and word is Word.CONFIRM:
         raise UsageError(f"`{name}` is confirmed already", cure=f"boxlift confirm {name} --by NAME --reopen")
-    journal.verdict(pass_, name, where.release, verdict=word, by=by.strip(), note=note)
+    journal.verdict(pass_, name, where.release, verdict=word, by=by.strip(), note=note, began=began)
     after = position(plan, journal, pass_, runner_alive=runner_alive)
     if word is not Word.CONFIRM:
         text = (
@@ -68,6 +74,19 @@ def speak(
     if following:
         text += f"; next: {following[0].step.id} ({following[0].step.owner})"
     return text
+
+
+def _plausible(journal: Journal, word: Word, began: float | None) -> None:
+    """UsageError where a step cannot have begun then."""
+    if began is None:
+        return
+    if word is not Word.CONFIRM:
+        raise UsageError("--began goes with the confirmation of a step alone")
+    now = journal.now()
+    if began > now:
+        raise UsageError("--began has not come yet: a step begins before it is confirmed")
+    if began < now - _LONGEST:
+        raise UsageError("--began lies more than a year back", cure="check the year")
 
 
 def _doubtful(where: Position) -> str:

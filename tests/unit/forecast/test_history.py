@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from boxlift.forecast.forecast import Question, forecast
 from boxlift.forecast.history import Run, read_history
 from boxlift.forecast.path import critical, ends, latest
+from boxlift.forecast.result import Source
 from boxlift.journal import Measure
 from boxlift.plan import Pass
 from tests.unit.forecast.diary import GB, HOUR, Diary
@@ -40,6 +42,21 @@ def test_a_persons_time_begins_when_the_step_could(diary: Diary) -> None:
     diary.journal.verdict("rehearsal", "check-telephony", "rehearsal-1", verdict="confirm", by="A", note=None)
     (run,) = runs(diary)
     assert run.seconds["check-telephony"] == 6 * HOUR
+
+
+def test_a_person_may_say_when_a_step_began(diary: Diary) -> None:
+    ordered = diary.now
+    diary.now += 30 * HOUR
+    diary.journal.verdict(
+        "rehearsal", "request-backup", "rehearsal-1", verdict="confirm", by="A", note=None, began=ordered
+    )
+    (run,) = runs(diary)
+    assert run.seconds["request-backup"] == 30 * HOUR
+    assert run.elapsed["request-backup"] == 30 * HOUR
+    diary.go(Pass.FINAL, until="provision-production")
+    told = forecast(diary.plan, diary.journal, Question(Pass.FINAL, now=diary.now)).step("request-backup")
+    assert told is not None
+    assert told.basis.source is Source.HISTORY
 
 
 def test_a_restore_that_was_killed_counts_whole_and_its_measures_once(diary: Diary) -> None:

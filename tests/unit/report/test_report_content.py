@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -299,6 +300,16 @@ def test_of_many_incidents_the_newest_are_unfolded(project: Project) -> None:
 HOSTILE = (
     """<script>alert(1)</script> "x' onmouseover=alert(2) {{ 7*7 }} {% raw %} &amp; $\\frac{1}{2}$ ]]> -->"""
 )
+
+
+def test_a_persons_bar_begins_when_the_person_says(project: Project) -> None:
+    with project.journal() as journal:
+        began = time.time() - 7200
+        journal.verdict(
+            "rehearsal", "request-backup", "rehearsal-1", verdict="confirm", by="A", note=None, began=began
+        )
+    bars = [bar for stage in gather(project).passages[0].stages for bar in stage.bars]
+    assert [bar.started for bar in bars if bar.step == "request-backup"] == [began]
 
 
 def test_hostile_words_stay_words(project: Project) -> None:
