@@ -139,6 +139,26 @@ def test_a_person_says_when_a_step_was_ordered(project: Project) -> None:
     assert "since" in call("journal")
 
 
+def test_commands_that_are_next_name_the_folder_elsewhere(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert data("status", "status")["next_command"] == "boxlift run provision-production"
+    monkeypatch.chdir(tmp_path)
+    place = f"-C {project.root}"
+    found = data("status", *place.split(), "status")
+    assert found["next_command"] == f"boxlift {place} run provision-production"
+    assert found["next_command"] in found["next"]
+    confirm = [*place.split(), "confirm", "request-backup", "--by", "Anna"]
+    for words, cure in (
+        (["request-backup"], f"boxlift {place} confirm request-backup --by NAME --reopen"),
+        (["go-no-go", "--pass", "final"], f"boxlift {place} status"),
+        (["provision-production"], f"boxlift {place} run provision-production"),
+    ):
+        ended = RUNNER.invoke(app, [*confirm[:3], *words, *confirm[4:]])
+        assert isinstance(ended.exception, BoxliftError)
+        assert ended.exception.cure == cure
+
+
 def test_risks(project: Project) -> None:
     found = data("risks", "risks")
     assert [risk["state"] for risk in found["risks"]] == ["open"] * 10

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from boxlift.errors import RefusedError, UsageError
 from boxlift.journal import Journal, Segment
 from boxlift.plan import Pass, default_plan
+from boxlift.plan import verdict as saying
 from boxlift.plan.standing import standing
 from boxlift.plan.state import Position, State, position
 from boxlift.plan.verdict import Word, speak
@@ -274,3 +279,55 @@ def test_nobody_knows_how_long_a_word_took_that_waited_for_nothing(journal: Jour
     assert said.state is State.DONE
     assert said.seconds is None
     assert said.started == said.ended
+
+
+def test_two_who_confirm_at_once_count_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.db"
+    Journal(path).close()
+    both_have_looked = threading.Barrier(2)
+
+    def slowly(*found: Any, **more: Any) -> Position:
+        here = position(*found, **more)
+        with suppress(threading.BrokenBarrierError):
+            both_have_looked.wait(timeout=0.5)
+        return here
+
+    monkeypatch.setattr(saying, "position", slowly)
+
+    def say() -> str:
+        with Journal(path) as own:
+            try:
+                return saying.speak(
+                    PLAN,
+                    own,
+                    Pass.REHEARSAL,
+                    "request-backup",
+                    word=Word.CONFIRM,
+                    by="Anna",
+                    note=None,
+                    runner_alive=False,
+                )
+            except UsageError as error:
+                return error.message
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = sorted(one.result() for one in [pool.submit(say), pool.submit(say)])
+    with Journal(path) as journal:
+        assert len(journal.verdicts()) == 1
+    assert answers[0] == "`request-backup` is confirmed already"
+
+
+def test_a_word_that_is_not_allowed_leaves_nothing_behind(journal: Journal) -> None:
+    with pytest.raises(RefusedError):
+        speak(
+            PLAN,
+            journal,
+            Pass.REHEARSAL,
+            "check-business",
+            word=Word.CONFIRM,
+            by="Anna",
+            note=None,
+            runner_alive=False,
+        )
+    journal.choose("final")
+    assert journal.verdicts() == []

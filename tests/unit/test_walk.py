@@ -83,7 +83,7 @@ ANNA = "Anna"
 def test_run_goes_on_until_a_person_is_next(project: Project, works: Works) -> None:
     with pytest.raises(PersonNextError, match="the next step is the client's: buy-certificate") as caught:
         go(project)
-    assert caught.value.cure == "boxlift confirm buy-certificate --by NAME"
+    assert caught.value.cure == f"boxlift -C {project.root} confirm buy-certificate --by NAME"
     assert steps(works) == "provision-production check-environment install-portal"
 
 

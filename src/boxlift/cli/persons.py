@@ -17,6 +17,7 @@ from boxlift.plan.load import nearest
 from boxlift.plan.state import BACKUP_STEP, position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project.backup import paths
+from boxlift.project.place import place_option
 from boxlift.risks.word import admit, is_subject, speak_of
 from boxlift.runner.secrets import best_redactor
 
@@ -86,6 +87,7 @@ def confirm(
                 note=note,
                 runner_alive=alive,
                 began=since,
+                place=place_option(project),
             )
         if pass_ is not None:
             journal.choose(pass_)

@@ -19,6 +19,7 @@ from boxlift.figures import count, duration, iso, local
 from boxlift.journal.export import EXPORT_SCHEMA, Row, as_csv, as_dict, export, json_lines
 from boxlift.plan.standing import standing
 from boxlift.plan.state import Position, State, position
+from boxlift.project.place import place_option
 
 _SIGN = {
     State.TODO: "[dim]todo[/]",
@@ -119,7 +120,8 @@ def status(context: typer.Context, pass_: PassOption = None, as_json: JsonOption
     the_plan = project.plan()
     with project.journal() as journal:
         where = position(the_plan, journal, current_pass(pass_, journal), runner_alive=project.runner_alive())
-        data = standing(where, journal, forecast=forecasting.when_done(project, journal, where.pass_))
+        done = forecasting.when_done(project, journal, where.pass_)
+        data = standing(where, journal, forecast=done, place=place_option(project))
     if as_json:
         print_json(data.as_dict())
         return

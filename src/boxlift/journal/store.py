@@ -173,8 +173,20 @@ class Journal:
             raise
         self._db.execute("COMMIT")
 
+    def together(self, work: Callable[[], _T]) -> _T:
+        """Read and write in one transaction: nobody writes in between, and all of it is kept or nothing.
+
+        `work` may be done twice, and keeps nothing where it raises.
+        """
+        return self._write(work)
+
     def _write(self, work: Callable[[], _T]) -> _T:
-        """Run one transaction; on a full disk give up the reserve and try once more."""
+        """Run one transaction; on a full disk give up the reserve and try once more.
+
+        Within a transaction it is a part of that.
+        """
+        if self._db.in_transaction:
+            return work()
         try:
             with self.transaction():
                 return work()

@@ -45,11 +45,12 @@ def standing(
     *,
     moment: Callable[[float | None], str] = local,
     forecast: str | None = None,
+    place: str = "",
 ) -> Standing:
     """Where we are, what is next, who acts, when we are done, what is safe and the way back.
 
     `moment` writes a time; the default by the control node's clock. `forecast` says when we are done; without
-    it the estimates do.
+    it the estimates do. `place`: the option that names the project in commands, with a space before it.
     """
     steps, ahead = position.in_pass, position.ahead
     names = {
@@ -69,21 +70,21 @@ def standing(
         waiting=names[State.WAITING],
         doubtful=tuple(item.step.id for item in position.doubtful),
         next_step=first.step.id if first else None,
-        next_command=command(first) if first else None,
+        next_command=command(first, place) if first else None,
         seconds_left=round(left),
         where=_where(position, looked, moment),
-        next=_next(first),
+        next=_next(first, place),
         who=_who(ahead),
         done=forecast or _done(position, left, moment),
-        back=_back(position),
+        back=_back(position, place),
     )
 
 
-def command(item: StepState) -> str:
-    """The exact command that brings a step on."""
+def command(item: StepState, place: str = "") -> str:
+    """The exact command that brings a step on; `place` as in `standing`."""
     if item.step.kind is Kind.CONFIRM:
-        return f"boxlift confirm {item.step.id} --by NAME"
-    return f"boxlift run {item.step.id}"
+        return f"boxlift{place} confirm {item.step.id} --by NAME"
+    return f"boxlift{place} run {item.step.id}"
 
 
 def _last_look(position: Position, journal: Journal) -> Segment | None:
@@ -110,12 +111,12 @@ def _where(position: Position, looked: Segment | None, moment: Callable[[float |
     return text
 
 
-def _next(first: StepState | None) -> str:
+def _next(first: StepState | None, place: str) -> str:
     if first is None:
         return "nothing is left to do in this pass"
     if first.state is State.RUNNING:
         return f"{first.step.id} ends ({first.step.title})"
-    return f"{first.step.id} ({first.step.title}): {command(first)}"
+    return f"{first.step.id} ({first.step.title}): {command(first, place)}"
 
 
 def _who(ahead: list[StepState]) -> str:
@@ -151,12 +152,13 @@ def _left(item: StepState, looked: Segment | None) -> float:
     return estimate
 
 
-def _back(position: Position) -> str:
+def _back(position: Position, place: str) -> str:
     reached = {item.step.id for item in position.in_pass if item.attempts}
     if "open-portal" in reached:
         return (
             "the portal is open and cannot be taken back: correct forward; the cloud still holds the old data"
         )
     if "activate-release" in reached:
-        return "the cloud still serves everybody; the release before comes back with: boxlift rollback"
+        before = "the cloud still serves everybody; the release before comes back with"
+        return f"{before}: boxlift{place} rollback"
     return "the cloud still serves everybody, and nothing here replaces it yet"

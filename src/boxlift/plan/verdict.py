@@ -30,35 +30,45 @@ def speak(
     note: str | None,
     runner_alive: bool,
     began: float | None = None,
+    place: str = "",
 ) -> str:
     """Record a word; gives a sentence that says what it means.
 
-    `began`: since when the step went on, in seconds since 1970 UTC, if that is known. RefusedError where the
-    plan does not allow it, UsageError where it makes no sense.
+    `began`: since when the step went on, in seconds since 1970 UTC, if that is known. `place`: the option
+    that names the project in commands, with a space before it. RefusedError where the plan does not allow it,
+    UsageError where it makes no sense.
     """
     step = plan.step(name)
     if step.kind is not Kind.CONFIRM:
-        raise UsageError(f"`{name}` is done by a machine, not by a person", cure=f"boxlift run {name}")
+        raise UsageError(f"`{name}` is done by a machine, not by a person", cure=f"boxlift{place} run {name}")
     if not by.strip():
         raise UsageError("--by needs the name of the person who says so")
-    _plausible(journal, word, began)
-    where = position(plan, journal, pass_, runner_alive=runner_alive)
-    item = where.of(name)
-    if item.state is State.SKIPPED:
-        raise RefusedError(
-            f"`{name}` is no step of the {pass_}", cure=f"boxlift confirm {name} --by NAME --pass final"
-        )
-    if word is Word.REOPEN:
-        if item.state not in {State.DONE, State.FAILED}:
-            raise UsageError(f"`{name}` is open: nothing was said about it yet")
-    elif item.missing:
-        raise RefusedError(
-            f"`{name}` needs steps that are not done: {', '.join(item.missing)}",
-            cure="boxlift status",
-        )
-    elif item.state is State.DONE and word is Word.CONFIRM:
-        raise UsageError(f"`{name}` is confirmed already", cure=f"boxlift confirm {name} --by NAME --reopen")
-    journal.verdict(pass_, name, where.release, verdict=word, by=by.strip(), note=note, began=began)
+
+    def work() -> None:
+        _plausible(journal, word, began)
+        where = position(plan, journal, pass_, runner_alive=runner_alive)
+        item = where.of(name)
+        if item.state is State.SKIPPED:
+            raise RefusedError(
+                f"`{name}` is no step of the {pass_}",
+                cure=f"boxlift{place} confirm {name} --by NAME --pass final",
+            )
+        if word is Word.REOPEN:
+            if item.state not in {State.DONE, State.FAILED}:
+                raise UsageError(f"`{name}` is open: nothing was said about it yet")
+        elif item.missing:
+            raise RefusedError(
+                f"`{name}` needs steps that are not done: {', '.join(item.missing)}",
+                cure=f"boxlift{place} status",
+            )
+        elif item.state is State.DONE and word is Word.CONFIRM:
+            raise UsageError(
+                f"`{name}` is confirmed already", cure=f"boxlift{place} confirm {name} --by NAME --reopen"
+            )
+        journal.verdict(pass_, name, where.release, verdict=word, by=by.strip(), note=note, began=began)
+
+    # what was looked at holds until the word is written: two who confirm at once count once
+    journal.together(work)
     after = position(plan, journal, pass_, runner_alive=runner_alive)
     if word is not Word.CONFIRM:
         text = (

@@ -11,8 +11,9 @@ from boxlift.plan import Pass
 from boxlift.plan.load import nearest
 from boxlift.plan.state import Position, State, position
 from boxlift.project import Project
+from boxlift.project.place import place_option
 from boxlift.runner.display import Display
-from boxlift.runner.walk import PREFLIGHT_SUITE, at_work, place_option, variables
+from boxlift.runner.walk import PREFLIGHT_SUITE, at_work, variables
 from boxlift.runner.work import Work
 
 _RELEASE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import shlex
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from boxlift import forecast as forecasting
@@ -20,6 +18,7 @@ from boxlift.plan.standing import command
 from boxlift.plan.state import BACKUP_STEP, Position, State, StepState, position
 from boxlift.plan.verdict import Word, speak
 from boxlift.project import Backup, Project
+from boxlift.project.place import place_option
 from boxlift.risks.word import admit, confirm_leads, unready
 from boxlift.runner import process
 from boxlift.runner.attempt import Attempts
@@ -273,7 +272,15 @@ def _person(
             shown.line(f"✓ {count(leads, 'lead source')} · confirmed by {confirm_as}")
         admit(project.root, journal, where, item.step)
         speak(
-            plan, journal, where.pass_, name, word=Word.CONFIRM, by=confirm_as, note=None, runner_alive=False
+            plan,
+            journal,
+            where.pass_,
+            name,
+            word=Word.CONFIRM,
+            by=confirm_as,
+            note=None,
+            runner_alive=False,
+            place=place_option(project),
         )
         if name == BACKUP_STEP:
             forecasting.freeze(project, journal, where.pass_, anew=True)
@@ -287,7 +294,7 @@ def _person(
         *(f"  {line}" for line in unready(project.root, journal, where, item.step)),
         *(f"  {line}" for line in forecasting.advice(project, journal, where.pass_, item.step.id)),
     ]
-    raise PersonNextError("\n".join(lines), cure=command(item))
+    raise PersonNextError("\n".join(lines), cure=command(item, place_option(project)))
 
 
 def _work(project: Project, where: Position, item: StepState, source: Backup | None, *, trial: bool) -> Work:
@@ -323,8 +330,3 @@ def variables(pass_: Pass, release: str, step: Step | None = None) -> dict[str, 
 def resume_command(project: Project, name: str, *, trial: bool = False) -> str:
     """The command that goes on, from the folder where the person is now."""
     return f"boxlift{place_option(project)} run {name}{' --check' if trial else ''}"
-
-
-def place_option(project: Project) -> str:
-    """The option that names the project, where it is not the current folder."""
-    return "" if Path.cwd().is_relative_to(project.root) else f" -C {shlex.quote(str(project.root))}"
