@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bxbackup.collation import DEFAULT, Translator
-from bxbackup.ddl import KeyKind, add_keys, parse_table, rewrite_view, tokens
+from bxbackup.ddl import KeyKind, add_keys, beyond_its_database, parse_table, rewrite_view, tokens
 from bxbackup.errors import DamagedError
 
 TABLE = """CREATE TABLE `b_user` (
@@ -233,3 +233,45 @@ def test_what_is_quoted_never_changes(parts: list[str], chosen: str | None) -> N
     translated = Translator(MARIADB, CHARSETS, chosen).table(text)
     quoted = re.compile(r"'(?:[^'\\]|\\.|'')*'|`[^`]*`", re.DOTALL)
     assert quoted.findall(translated) == quoted.findall(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("(`a` int) ENGINE=InnoDB DATA DIRECTORY='/srv/x'", "DIRECTORY"),
+        ("(`a` int) ENGINE=MyISAM INDEX DIRECTORY='/srv/x'", "DIRECTORY"),
+        ("(`a` int) ENGINE=FEDERATED CONNECTION='mysql://h/d/t'", "engine FEDERATED"),
+        ("(`a` int) COMMENT='ENGINE=InnoDB' ENGINE `CONNECT`", "engine CONNECT"),
+        ("(`a` int) ENGINE=InnoDB ENGINE = 'spider'", "engine SPIDER"),
+        ("(`a` int) ENGINE=MRG_MyISAM UNION=(`u`)", "engine MRG_MYISAM"),
+        ("(`a` int) PARTITION BY HASH (`a`) (PARTITION p0 ENGINE = CSV)", "engine CSV"),
+        ("(`a` int) ENGINE=InnoDB AS SELECT 1", "SELECT"),
+        ("(`a` text) VALUES (1)", "VALUES"),
+        ("(`a` int) TABLE x", "TABLE"),
+        ("(LIKE x)", "LIKE"),
+        ("(LIKE `o`.`x`)", "LIKE"),
+        ("(`a` int, CONSTRAINT `f` FOREIGN KEY (`a`) REFERENCES `o`.`x` (`a`))", "another database"),
+        ("(`a` int DEFAULT nextval(o . s))", "another database"),
+        ("(`a` int) /* ' */ DATA DIRECTORY='/x' /* ' */", "comment"),
+        ("(`a` int) /*!99999 ' */ DATA DIRECTORY='/x' /*!99999 ' */", "comment"),
+        ("(`a` int) -- '\n DATA DIRECTORY='/x'", "comment"),
+        ("(`a` int) # '\n DATA DIRECTORY='/x'", "comment"),
+    ],
+)
+def test_a_definition_that_reaches_beyond_its_database_is_known(text: str, found: str) -> None:
+    assert found in str(beyond_its_database(f"CREATE TABLE `t` {text}"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TABLE,
+        "CREATE TABLE `t` (`DIRECTORY` int, `SELECT` text COMMENT 'o.x -- # /*') ENGINE=Aria PAGE_CHECKSUM=1",
+        "CREATE TABLE `t` (`a` double DEFAULT 1.50 CHECK (`a` > 0.5 and `b` like 'x%')) ENGINE=MEMORY",
+        "CREATE TABLE `t` (`a` int) ENGINE=MyISAM\n/*!50100 PARTITION BY RANGE (`a`)\n"
+        "(PARTITION p0 VALUES LESS THAN (10) ENGINE = MyISAM, PARTITION p1 VALUES IN ('x')) */",
+        "CREATE TABLE IF NOT EXISTS `t` (`a` int) DEFAULT CHARSET=utf8",
+    ],
+)
+def test_a_definition_of_a_portal_reaches_nothing_else(text: str) -> None:
+    assert beyond_its_database(text) is None

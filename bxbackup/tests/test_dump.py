@@ -270,3 +270,68 @@ def test_places_are_told_in_the_file_that_has_them(tmp_path: Path) -> None:
     write_dump(tmp_path, HEADER, TABLE)
     dump = DumpFiles((tmp_path / "portal.sql", tmp_path / "portal.sql.1"), None)
     assert dump.place(len(HEADER) + 3) == (tmp_path / "portal.sql.1", 3)
+
+
+LOAD_FILE = b"(3, LOAD_FILE('/etc/passwd'))"
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"(1,(SELECT 'x'))",
+        b"(1,(SELECT User FROM mysql.user LIMIT 1))",
+        LOAD_FILE,
+        b"(1,'a') ON DUPLICATE KEY UPDATE `ID`=2",
+        b"(1,'a\\'') , (2, @@datadir)",
+        b"(1,@x)",
+        b"(1,`x`)",
+        b'(1,"a", load_file("/etc/passwd"))',
+        b"(1,-- '\n(SELECT 1)) -- '\n",
+        b"(1,/*!50000 (SELECT 1)*/)",
+        b"(1,# '\nSLEEP(9))# '\n",
+        b"(1,'" + b"a" * CHUNK + b"\\'',(SELECT 1))",
+        b"(1,NULL_(1))",
+    ],
+)
+@pytest.mark.parametrize("columns", [b"", b" (`ID`,`NAME`)"])
+def test_rows_that_ask_for_more_than_literals_are_no_rows(rows: bytes, columns: bytes) -> None:
+    text = b"INSERT INTO `t`" + columns + b" VALUES\n" + rows + b";\n"
+    for found in (split(text), list(CarefulSplitter().feed(text))):
+        assert [statement.kind for statement in found] == [Kind.OTHER]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"INSERT INTO `t` (a -- ) VALUES (1),'\n) SELECT 1 -- '\n",
+        b"INSERT INTO `t` (a /* ) VALUES */ ) SELECT 1",
+        b"/*!50000 INSERT INTO `t` VALUES (1)*/",
+        b"CREATE VIEW `v`/**/.`x` AS select 1",
+    ],
+)
+def test_comments_do_not_hide_what_a_statement_is(text: bytes) -> None:
+    assert [statement.kind for statement in split(text + b";\n")] == [Kind.OTHER]
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        b"(-1,1.5,1e308,-2.5E-10,NULL,null,'it''s',0x00ff,X'00',b'01',TRUE,false,DEFAULT,_binary 'x',N'y')",
+        b'("a\\"b", +1), (_utf8mb4\'x\', 0xAB)',
+        b"('SELECT LOAD_FILE(1) -- #', '\\\\')",
+    ],
+)
+def test_literals_of_all_kinds_are_rows(rows: bytes) -> None:
+    text = b"INSERT INTO `t` VALUES\n" + rows + b";\n"
+    for found in (split(text), list(CarefulSplitter().feed(text))):
+        assert [statement.kind for statement in found] == [Kind.INSERT]
+
+
+@pytest.mark.parametrize("name", [b"bxbackup_load", b"BXBACKUP_load", b"bxbackup_twin"])
+def test_a_table_with_a_name_of_our_own_is_told(name: bytes) -> None:
+    surveyor = Surveyor()
+    surveyor.feed(HEADER + TABLE.replace(b"`t`", b"`" + name + b"`"))
+    surveyor.feed(b"INSERT INTO `" + name + b"` VALUES\n(1);\n" + FOOTER)
+    unknown = surveyor.finish().unknown
+    assert unknown is not None
+    assert "bxbackup itself needs" in unknown[1]

@@ -94,6 +94,36 @@ def test_a_dump_with_a_trigger_is_refused_whole(tmp_path: Path, loading: Loading
     assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
 
 
+@pytest.mark.parametrize(
+    "statements",
+    [
+        (*LEADS, b"INSERT INTO `b_lead` VALUES\n(1,(SELECT User FROM mysql.user LIMIT 1),'')"),
+        (*LEADS, ROWS, b"INSERT INTO `b_lead` VALUES\n(3, LOAD_FILE('/etc/passwd'), '')"),
+        (*LEADS, ROWS + b" ON DUPLICATE KEY UPDATE `ID`=7"),
+        (*LEADS, b"CREATE TABLE `x` (`a` int) ENGINE=InnoDB DATA DIRECTORY='/srv/x'"),
+        (b"CREATE TABLE `x` (`a` int) ENGINE=FEDERATED", b"INSERT INTO `x` VALUES\n(1)"),
+        (b"CREATE TABLE `bxbackup_load` (`a` int)", b"INSERT INTO `bxbackup_load` VALUES\n(1)"),
+        (b"SET NAMES 'gbk'", b"CREATE TABLE `x` (`a` int)"),
+    ],
+)
+def test_a_dump_that_reaches_beyond_its_database_is_refused_whole(
+    statements: tuple[bytes, ...], tmp_path: Path, loading: Loading
+) -> None:
+    folder = write_dump(tmp_path / "dump", *statements)
+    dump = folder / "portal.sql"
+    dump.write_bytes(dump.read_bytes().replace(b"SET NAMES 'utf8mb4';\n", b""))
+    with pytest.raises(RefusedError):
+        loading.load(folder)
+    assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
+
+
+def test_a_long_statement_with_more_than_values_is_not_sent(tmp_path: Path, loading: Loading) -> None:
+    text = b"a" * (12 << 20)
+    rows = b'INSERT INTO `b_lead` VALUES\n(1,"' + text + b'",(SELECT 1))'
+    with pytest.raises(RefusedError, match="more than plain values"):
+        loading.load(write_dump(tmp_path / "dump", *LEADS, rows))
+
+
 def test_a_foreign_database_is_refused_and_untouched(tmp_path: Path, loading: Loading) -> None:
     loading.server.rows(f"CREATE DATABASE {loading.database} CHARACTER SET cp1251")
     loading.rows("CREATE TABLE b_lead (a INT) AS SELECT 5 AS a")

@@ -38,6 +38,64 @@ def plain_name(token: str) -> str:
     return token
 
 
+_ENGINES = frozenset({"innodb", "myisam", "aria", "memory", "heap"})
+"""Those that keep a table's rows within the database, and that portals use. Others read other servers
+(FEDERATED, SPIDER), files (CONNECT) or other databases' tables (MERGE)."""
+
+_REACHING = frozenset({"SELECT", "DIRECTORY", "LOAD_FILE", "UNION"})
+_OPERATORS = frozenset("(,=+-*/%<>")
+
+
+def beyond_its_database(definition: str) -> str | None:
+    """What in CREATE TABLE reaches beyond the table's own database; None where nothing does.
+
+    Comments are taken for it: what servers see in them depends on their version.
+    """
+    raw = tokens(definition)
+    if _hides(raw):
+        return "a comment in a definition"
+    parts = [part for part in raw if not part.isspace()]
+    found = (_reach(parts, position) for position in range(1, len(parts)))
+    return next((reach for reach in found if reach), None)
+
+
+def _reach(parts: list[str], position: int) -> str | None:
+    word, before = parts[position].upper(), parts[position - 1]
+    following = [part.upper() for part in parts[position + 1 : position + 3]]
+    if word == "ENGINE" and following:
+        engine = plain_name(following[-1] if following[0] == "=" else following[0])
+        return None if engine.lower() in _ENGINES else f"storage engine {engine}"
+    if (
+        word in _REACHING
+        or (word == "TABLE" and position > 1)
+        or (word == "VALUES" and following[:1] not in (["LESS"], ["IN"]))
+        or (word == "LIKE" and before == "(")
+    ):
+        return word
+    return "a name in another database" if word == "." and not _number(before) else None
+
+
+def _number(part: str) -> bool:
+    """Whether a token before a dot makes it that of a number."""
+    return part.isascii() and (part.isdecimal() or part in _OPERATORS)
+
+
+def _hides(parts: list[str]) -> bool:
+    """Whether a definition has a comment that servers pass over, or one that a quoted text might end."""
+    executable = False
+    for position, part in enumerate(parts):
+        pair = "".join(parts[position : position + 2])
+        if pair == "/*":
+            if not re.match(r"M?!", "".join(parts[position + 2 : position + 4])):
+                return True
+            executable = True
+        elif pair == "*/":
+            executable = False
+        elif part == "#" or pair == "--" or (executable and part[0] in "'\"`" and "*/" in part):
+            return True
+    return False
+
+
 class KeyKind(StrEnum):
     """Kinds of keys, as far as a load treats them differently."""
 

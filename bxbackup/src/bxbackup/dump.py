@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from bxbackup.ddl import beyond_its_database
 from bxbackup.errors import AbsentError, DamagedError, UsageError
 
 CHUNK = 1 << 20
@@ -42,7 +43,8 @@ class Kind(StrEnum):
     SESSION = "session"
     """Settings, locks and choice of database: the load has its own, these are passed over."""
     OTHER = "other"
-    """Nothing that the known writers put into a dump: never sent to a server."""
+    """Nothing that the known writers put into a dump: never sent to a server. Its name says why, where the
+    beginning does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,18 +127,45 @@ _UNCLEAR = (b'"', b"`", b"#", b"/", b"--", b"\\")
 _LONGEST_ROWS = 8 * CHUNK
 """Bytes of a rows statement that are kept until its end is there."""
 
+_LITERALS = re.compile(
+    rb"""(?:[ \t\r\n(),.+]+
+          |'"""
+    + _SINGLE
+    + rb"""'
+          |\""""
+    + _DOUBLE
+    + rb"""\"
+          |-(?!-)
+          |0[xX][0-9a-fA-F]+|0b[01]+|[0-9]+(?:[eE][-+]?[0-9]+)?
+          |[nN][uU][lL][lL]|[tT][rR][uU][eE]|[fF][aA][lL][sS][eE]|[dD][eE][fF][aA][uU][lL][tT]
+          |[xXbBnN](?=')|_[a-z0-9]+(?=[ ]?['"0])
+         ){1,4096}""",
+    re.DOTALL | re.VERBOSE,
+)
+"""Rows of literals: no comment, no name, no function, nothing that asks for what is not in the statement."""
+
+_NUMERIC = b" \t\r\n(),.+-0123456789'"
+"""What rows of numbers, strings and NULL are made of, outside of strings."""
+
+_NOT_LITERAL = "rows must hold plain values only"
+
 _LEAD = re.compile(rb"(?:\s+|--(?=\s|\Z)[^\n]*(?:\n|\Z)|#[^\n]*(?:\n|\Z)|/\*(?!!).*?\*/)*", re.DOTALL)
 _NAME = rb"`((?:[^`]|``)+)`(?!\s*\.)"
+COLUMNS = rb"(?:\(\s*`[^`]+`(?:\s*,\s*`[^`]+`)*\s*\)\s*)?"
+"""Columns between the table's name and VALUES."""
+
 _KINDS: tuple[tuple[Kind, re.Pattern[bytes]], ...] = tuple(
     (kind, re.compile(pattern, re.IGNORECASE | re.DOTALL))
     for kind, pattern in (
-        (Kind.INSERT, rb"INSERT\s+INTO\s+" + _NAME + rb"\s*(?:\([^()]*\)\s*)?VALUES\b"),
+        (Kind.INSERT, rb"INSERT\s+INTO\s+" + _NAME + rb"\s*" + COLUMNS + rb"VALUES\b"),
         (Kind.CREATE_TABLE, rb"CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?" + _NAME + rb"\s*\("),
         (Kind.DROP_TABLE, rb"DROP\s+TABLE\s+(?:IF\s+EXISTS\s+)?" + _NAME + rb"\s*\Z"),
         (
             Kind.CREATE_VIEW,
             rb"CREATE\s+(?:(?:OR\s+REPLACE|ALGORITHM\s*=\s*\w+|DEFINER\s*=\s*(?:`(?:[^`]|``)*`|'[^']*'|\w+)"
-            rb"(?:@(?:`[^`]*`|'[^']*'|[\w.%-]+))?(?:\(\))?|SQL\s+SECURITY\s+\w+)\s+)*VIEW\s+" + _NAME,
+            rb"(?:@(?:`[^`]*`|'[^']*'|[\w.%-]+))?(?:\(\))?|SQL\s+SECURITY\s+\w+)\s+)*VIEW\s+"
+            + _NAME
+            + rb"\s*(?:\([^()]*\)\s*)?AS\b",
         ),
         (Kind.DROP_VIEW, rb"DROP\s+VIEW\s+(?:IF\s+EXISTS\s+)?" + _NAME + rb"\s*\Z"),
         (Kind.SET_NAMES, rb"SET\s+NAMES\s+'?(\w+)'?"),
@@ -145,6 +174,11 @@ _KINDS: tuple[tuple[Kind, re.Pattern[bytes]], ...] = tuple(
         (Kind.SESSION, rb"()ALTER\s+TABLE\s+`(?:[^`]|``)+`\s+(?:DISABLE|ENABLE)\s+KEYS\s*\Z"),
     )
 )
+_INSERT = _KINDS[0][1]
+_NAMING = frozenset({Kind.INSERT, Kind.CREATE_TABLE, Kind.CREATE_VIEW})
+OWN_TABLES = frozenset({"bxbackup_load", "bxbackup_twin"})
+"""Names of tables that a load makes for itself."""
+
 _IF_ABSENT = re.compile(rb"CREATE\s+TABLE\s+IF\s+NOT\s+EXISTS\b", re.IGNORECASE)
 _TIME_ZONE = re.compile(rb"SET\s+TIME_ZONE\s*=\s*'([^'\s]+)'\s*\Z", re.IGNORECASE)
 _DUMPER = re.compile(rb"(?:/\*M?!.*\n)?-- (?:MySQL|MariaDB) dump\b")
@@ -196,6 +230,7 @@ class Splitter:
         self._sought = 0
         self._head = b""
         self._forgotten = 0
+        self._literal: bool | None = None
         self.start = 0
         """Offset behind the last complete statement."""
 
@@ -212,6 +247,7 @@ class Splitter:
             self.start = statement.end
             self._scanned = self._sought = self._forgotten = 0
             self._head = b""
+            self._literal = None
             yield statement
         if self._scanned >= CHUNK:
             self._forget()
@@ -224,12 +260,22 @@ class Splitter:
         head = self._head or bytes(memoryview(self._buffer)[: min(HEAD, length - 2)])
         text = head[_run(_LEAD, head, 0) :]
         kind, name = classify(text)
-        if kind is not Kind.INSERT:
+        literal = self._literal
+        if kind is not Kind.INSERT or (literal is None and not self._head):
             whole = self._head or bytes(memoryview(self._buffer)[: length - 2])
-            text = _unwrap(whole[_run(_LEAD, whole, 0) :])
+            plain = whole[_run(_LEAD, whole, 0) :]
+            text = _unwrap(plain)
             kind, name = classify(text)
             if kind is Kind.INSERT:
+                # what is sent is the statement as it stands
+                literal = text is plain and is_literal(text)
                 text = text[:HEAD]
+        if kind is Kind.INSERT and literal is False:
+            kind, name = Kind.OTHER, _NOT_LITERAL
+        elif kind is Kind.CREATE_TABLE and (reason := beyond_its_database(text_of(text))):
+            kind, name = Kind.OTHER, reason
+        elif kind in _NAMING and name.lower() in OWN_TABLES:
+            kind, name = Kind.OTHER, f"{name} is a name that bxbackup itself needs in the database"
         return Statement(kind, name, text, self.start, self.start + self._forgotten + length)
 
     def _find_end(self) -> bool:
@@ -271,8 +317,10 @@ class Splitter:
         if end < 0:
             self._sought = len(buffer) - 1
             return False if len(buffer) < _LONGEST_ROWS else None
-        if not _whole(bytes(memoryview(buffer)[begin.end() : end])):
+        outside = _outside(bytes(memoryview(buffer)[begin.end() : end]))
+        if outside is None:
             return None
+        self._literal = _plain(outside)
         self._scanned = end
         return True
 
@@ -292,16 +340,35 @@ class Splitter:
         self._scanned = 0
 
 
-def _whole(rows: bytes) -> bool:
-    """Whether text that begins outside of strings surely ends there as well."""
+def _outside(rows: bytes) -> bytes | None:
+    """What text that begins outside of strings has there, each string left as an empty one.
+
+    None: it may end within a string, or takes a closer look.
+    """
     if b"\\" in rows:
-        # escaped quotes leave their backslash: one that is not in a string makes the text unclear
-        rows = rows.replace(b"\\\\", b"").replace(b"\\'", b"\\")
+        # escaped backslashes and quotes leave a mark: one that is not in a string makes the text unclear
+        rows = rows.replace(b"\\\\", b'"').replace(b"\\'", b"\\")
     texts = rows.split(b"'")
     if len(texts) % 2 == 0:
-        return False
-    outside = b"".join(texts[::2])
-    return not any(mark in outside for mark in _UNCLEAR)
+        return None
+    outside = b"''".join(texts[::2])
+    return None if any(mark in outside for mark in _UNCLEAR) else outside
+
+
+def _plain(rows: bytes) -> bool:
+    """Whether rows are literals only."""
+    if not rows.replace(b"NULL", b"").translate(None, _NUMERIC):
+        return True
+    position = 0
+    while (further := _run(_LITERALS, rows, position)) > position:
+        position = further
+    return position == len(rows)
+
+
+def is_literal(statement: bytes) -> bool:
+    """Whether an INSERT holds literals only: it can neither read nor change anything but its own table."""
+    head = _INSERT.match(statement)
+    return head is not None and _plain(statement[head.end() :])
 
 
 def _run(pattern: re.Pattern[bytes], data: bytes | bytearray, position: int) -> int:
@@ -455,6 +522,8 @@ class Surveyor:
         match statement.kind:
             case Kind.INSERT:
                 table = self.tables.get(name)
+                if table is None and self.unknown is not None:
+                    return  # of a definition that was not taken
                 if table is None:
                     raise DamagedError(
                         f"the dump has rows for table {name} but no definition before them",
@@ -479,7 +548,8 @@ class Surveyor:
             case Kind.SESSION if zone := _TIME_ZONE.match(statement.text):
                 self._time_zone = self._time_zone or zone[1].decode()
             case Kind.OTHER if self.unknown is None:
-                self.unknown = (statement.start, text_of(statement.text[:80]).split("\n")[0])
+                begun = text_of(statement.text[:80]).split("\n")[0]
+                self.unknown = (statement.start, f"{name}: {begun}" if name else begun)
 
     def _turn_to(self, table: TableDump | None) -> None:
         """The dump goes on with a table: the one before it is closed."""

@@ -51,6 +51,10 @@ PACKET_MARGIN = 1024
 
 MOST_SESSIONS = 8
 
+_AMBIGUOUS = frozenset({"big5", "cp932", "gb18030", "gbk", "sjis"})
+"""Charsets with characters whose second byte is a backslash: what ends a string for a server that reads them
+so does not for us."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
@@ -218,6 +222,7 @@ class _Load:
             state.result = None
             self._note(state)
             after = self._after_connect()
+            charset = self._charset(after)
             target.create(
                 control,
                 options.database,
@@ -231,7 +236,7 @@ class _Load:
                     account=self._account,
                     database=options.database,
                     places=self.reading.places,
-                    charset=self._charset(after),
+                    charset=charset,
                     time_zone=zone,
                     translator=translator,
                     limit=limit,
@@ -340,7 +345,14 @@ class _Load:
 
     def _charset(self, after: str) -> str:
         said = re.search(r"SET\s+NAMES\s+'?(\w+)", after, re.IGNORECASE)
-        return self._surveyor.charset or (said[1] if said else "utf8mb4")
+        charset = self._surveyor.charset or (said[1] if said else "utf8mb4")
+        if charset.lower() in _AMBIGUOUS:
+            raise RefusedError(
+                f"the SQL dump is in charset {charset}, which hides where its strings end",
+                advice="order the backup in UTF-8",
+                kept="the database was not touched",
+            )
+        return charset
 
     def _demand_packets(self, limit: int) -> None:
         """Refuse a row that the server cannot take before anything is changed."""
@@ -453,7 +465,8 @@ def _demand_known(dump: DumpFiles, unknown: tuple[int, str] | None, kept: str) -
         raise RefusedError(
             f"the SQL dump {path.name} has a statement that does not belong into a backup",
             cause=f"at byte {position:,}: {unknown[1]}",
-            advice="tables, rows and views are loaded, nothing else: take it out if you know its origin",
+            advice="tables of this database, plain rows and views are loaded, nothing else: take it out if "
+            "you know its origin",
             kept=kept,
         )
 

@@ -16,7 +16,8 @@ import pymysql
 from pymysql.constants import ER
 
 from bxbackup.ddl import Key, quoted_name
-from bxbackup.errors import BackupError, DamagedError, DatabaseError
+from bxbackup.dump import CHUNK, COLUMNS, is_literal
+from bxbackup.errors import BackupError, DamagedError, DatabaseError, RefusedError
 from bxbackup.server import Row, Session, code_and_text, failure
 
 TWIN = "bxbackup_twin"
@@ -29,7 +30,7 @@ SHOWN_COLUMNS = 12
 """Columns of a row that a message shows: the key's, and those that differ."""
 
 _SECRET = re.compile(r"PASS|SECRET|TOKEN|CHECKWORD|SALT|HASH|CODE|OTP|KEY", re.IGNORECASE)
-_HEAD = re.compile(rb"INSERT\s+INTO\s+`(?:[^`]|``)+`(\s*(?:\([^()]*\)\s*)?VALUES\s*)", re.IGNORECASE)
+_HEAD = re.compile(rb"INSERT\s+INTO\s+`(?:[^`]|``)+`(\s*" + COLUMNS + rb"VALUES\s*)", re.IGNORECASE)
 _ROW = re.compile(
     rb"""\s*(\([^'"()]*(?:(?:'[^'\\]*(?:\\.[^'\\]*)*'|"[^"\\]*(?:\\.[^"\\]*)*")[^'"()]*)*\))\s*(,?)""",
     re.DOTALL,
@@ -99,8 +100,17 @@ class RowLoader:
         """Insert a statement's rows; the number of rows in it.
 
         :raises SessionLostError: the session is gone.
+        :raises RefusedError: the statement holds more than literals.
         :raises DatabaseError: a row differs from the one that stands under its key, or the server refuses it.
         """
+        if len(text) > CHUNK and not is_literal(text):
+            # of a longer one the splitter may have seen pieces only
+            raise RefusedError(
+                f"rows of table {self._table} hold more than plain values",
+                cause=f"in a statement of {len(text):,} bytes",
+                advice="no writer makes such a dump: get the backup from its source again",
+                kept="the tables that were loaded stay in the database",
+            )
         if len(text) <= self._limit:
             try:
                 return self._session.run(text)
