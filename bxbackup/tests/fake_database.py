@@ -20,7 +20,7 @@ class FakeDatabase:
     def __init__(self) -> None:
         self.loaded: dict[str, str] = {}
 
-    def check_target(self, database: str, defaults_file: Path | None, state_dir: Path) -> Target:
+    def check_target(self, database: str, defaults_file: Path | None, state_dir: Path, *_: object) -> Target:
         return Target.OURS if self.loaded else Target.ABSENT
 
     def load_feed(self, feed: Feed, options: LoadOptions) -> LoadResult | None:

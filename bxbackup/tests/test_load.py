@@ -492,6 +492,10 @@ def test_what_the_server_does_not_have_is_a_usage_error(
         )
     assert next(iter(options.values())) in stopped.value.what
     assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
+    with pytest.raises(UsageError) as at_once:
+        check_target(loading.database, loading.server.defaults_file, loading.state, **options)
+    assert at_once.value.what == stopped.value.what
+    assert loading.server.rows(f"SHOW DATABASES LIKE '{loading.database}'") == []
 
 
 def test_the_option_file_may_say_all_that_servers_programs_understand(tmp_path: Path) -> None:

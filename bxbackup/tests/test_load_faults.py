@@ -226,6 +226,33 @@ def test_a_server_that_is_not_there_is_told_at_once(tmp_path: Path) -> None:
     assert "canary" not in "".join(stopped.value.lines())
 
 
+@pytest.mark.parametrize("rows", [3, 30_000])
+@pytest.mark.parametrize("right", ["ALL PRIVILEGES ON *.*", "ALL PRIVILEGES ON `test\\_%`.*"])
+def test_a_table_without_a_log_is_written_out_before_it_counts_as_done(
+    right: str, rows: int, tmp_path: Path, own_server: DatabaseServer
+) -> None:
+    own_server.rows("CREATE USER loader IDENTIFIED BY 'canary'")
+    own_server.rows(f"GRANT {right} TO loader")
+    account = tmp_path / "loader.cnf"
+    account.write_text(f"[client]\nuser=loader\npassword=canary\nsocket={own_server.socket}\n")
+    loading = Loading(own_server, "test_flush", tmp_path / "state", defaults_file=account)
+    values = b",\n".join(b"(%d, '%s')" % (number, b"x" * 40) for number in range(rows))
+    loading.load(
+        write_dump(
+            tmp_path / "dump",
+            b"CREATE TABLE `m` (\n  `ID` int NOT NULL,\n  `A` varchar(50),\n  PRIMARY KEY (`ID`),\n"
+            b"  KEY `a` (`A`)\n) ENGINE=MyISAM",
+            b"INSERT INTO `m` VALUES\n" + values,
+        )
+    )
+    own_server.end(signal.SIGKILL)
+    own_server.start()
+    assert [row[2:] for row in loading.rows("CHECK TABLE m FAST")] in (
+        [("status", "OK")],
+        [("status", "Table is already up to date")],
+    )
+
+
 def test_two_loads_of_one_database_at_a_time_are_refused(
     tmp_path: Path, loading: Loading, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +266,7 @@ def test_two_loads_of_one_database_at_a_time_are_refused(
             with pytest.raises(RefusedError, match="another load works") as stopped:
                 other.load(folder)
             refused.append(stopped.value.what)
+            assert "KILL " in str(stopped.value.advice)
 
     assert loading.load(folder, progress=report).rows == 12000
     assert refused

@@ -47,7 +47,7 @@ def load(
     with state.held():
         state.speaks_of(folder)
         state.load.mkdir(mode=0o700, exist_ok=True)
-        check_target(database, defaults_file, state.load)
+        check_target(database, defaults_file, state.load, collation, time_zone)
         with Display("load", 0) as display:
             options = LoadOptions(
                 database, defaults_file, collation, time_zone, state.load, progress=display.loading

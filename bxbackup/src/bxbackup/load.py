@@ -99,17 +99,28 @@ class LoadResult:
         return found
 
 
-def check_target(database: str, defaults_file: Path | None, state_dir: Path) -> Target:
-    """Look whether a load may use a database; changes nothing.
+def check_target(
+    database: str,
+    defaults_file: Path | None,
+    state_dir: Path,
+    collation: str | None = None,
+    time_zone: str | None = None,
+) -> Target:
+    """Look whether a load may use a database, and the server has what it asks for; changes nothing.
 
     :raises RefusedError: the database holds something that no load of this state folder has put there.
     :raises DatabaseError: the server cannot be reached or refuses the account.
-    :raises UsageError: no such name is possible.
+    :raises UsageError: no such name is possible, or the server has no such collation or time zone.
     """
     target.check_name(database)
     account = read_account(defaults_file)
     with telling("look at its databases"), contextlib.closing(patiently(account, 0.0)) as session:
-        return target.look(session, database, target.read_state(state_dir))
+        found = target.look(session, database, target.read_state(state_dir))
+        if collation is not None:
+            _demand_collation(features(session), collation)
+        if time_zone is not None:
+            _demand_time_zone(session, time_zone)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +224,7 @@ class _Load:
             else:
                 state = State(uuid.uuid4().hex, order, self._lot)
             server = features(control)
-            translator = _translator(server, order)
+            translator = _translator(server, order.collation)
             zone = self._surveyor.time_zone or options.time_zone
             _demand_time_zone(control, zone)
             limit = server.packet - PACKET_MARGIN
@@ -454,7 +465,8 @@ def _cut_short(dump: DumpFiles, survey: Survey, kept: str) -> DamagedError:
         f"the SQL dump {path.name} is cut short: its end mark is missing",
         cause="its lines end in CR LF, not LF" if crlf else f"after byte {position:,} {begun}",
         advice="verify the backup and fetch damaged parts again; a dump that was cut when it was written "
-        "can only be ordered anew",
+        "can only be ordered anew: a sound backup, even of the same name, needs a new --to, --database and "
+        "--state",
         kept=kept,
     )
 
@@ -510,9 +522,8 @@ def _fingerprint(dump: DumpFiles) -> str:
     return digest.hexdigest()
 
 
-def _translator(server: Features, order: Order) -> Translator:
-    chosen = order.collation
-    if chosen and (chosen not in server.collations or not chosen.startswith("utf8mb4_")):
+def _demand_collation(server: Features, chosen: str) -> None:
+    if chosen not in server.collations or not chosen.startswith("utf8mb4_"):
         raise UsageError(
             f"collation {chosen} cannot be used",
             cause=f"the server ({server.version}) does not have it"
@@ -520,6 +531,11 @@ def _translator(server: Features, order: Order) -> Translator:
             else "only one of utf8mb4 can hold all of a portal's texts",
             advice="leave --collation out: the dump's own collations are kept where the server has them",
         )
+
+
+def _translator(server: Features, chosen: str | None) -> Translator:
+    if chosen:
+        _demand_collation(server, chosen)
     return Translator(server.collations, server.charsets, chosen)
 
 

@@ -184,7 +184,9 @@ class Restore:
         options, state = self._options, self._state
         self._refuse_others()
         state.check(options.to)
-        database = check_target(options.database, options.defaults_file, state.load)
+        database = check_target(
+            options.database, options.defaults_file, state.load, options.collation, options.time_zone
+        )
         state.claim(options.to)
         state.note(backup=options.source.first, database=options.database)
         for folder in (state.parts, state.dump, state.load):

@@ -198,7 +198,8 @@ def claim(session: Session, database: str) -> None:
         raise RefusedError(
             f"another load works on database {database}",
             cause=f"session {holder} of the server holds it",
-            advice="wait until it has ended",
+            advice="wait until it has ended; if its client has died with its host, end it on the server: "
+            f"KILL {holder}",
         )
 
 
