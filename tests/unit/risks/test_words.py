@@ -134,4 +134,4 @@ def test_a_run_names_what_is_missing(
         with pytest.raises(PersonNextError) as raised:
             walk._person(project, journal, where, item, confirm_as=None, shown=PlainDisplay())
     assert "22 of 24 lead sources" in raised.value.message
-    assert raised.value.cure == f"boxlift confirm {SALES} --by NAME"
+    assert raised.value.cure == f"boxlift -C {project.root} confirm {SALES} --by NAME"
