@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from boxlift.errors import UsageError
+from boxlift.validation import unusable
 
 HOURS = 168
 """Hours of a week; the first is Monday, 00:00 to 01:00 by the portal's clock."""
@@ -72,4 +73,4 @@ def read_arrivals(root: Path) -> ArrivalPattern | None:
         return None
     except (OSError, ValidationError) as error:
         cure = f"remove {FILE}, then: boxlift run restore-backup"
-        raise UsageError(f"{path} cannot be used: {error}", cure=cure) from error
+        raise UsageError(f"{path} cannot be used: {unusable(error)}", cure=cure) from error

@@ -36,6 +36,7 @@ from boxlift.project.vault import (
     word,
     write_private,
 )
+from boxlift.validation import faults
 
 SETTINGS = "boxlift.yml"
 UNFINISHED = ".boxlift-init"
@@ -159,7 +160,7 @@ def load(root: Path) -> Project:
         raise UsageError(f"{path} is no YAML: {error}") from error
     except ValidationError as error:
         known = ", ".join(Settings.model_fields)
-        lines = [f"{path}: {'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors()]
+        lines = [f"{path}: {fault}" for fault in faults(error)]
         raise UsageError("\n".join(lines), cure=f"known keys: {known}") from error
     return Project(path.parent, settings)
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, Field, ValidationError
 
 from boxlift.errors import UsageError
 from boxlift.risks.model import Line, Stage, Strict
+from boxlift.validation import unusable
 
 FOLDER = "evidence"
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -48,5 +49,6 @@ def read(root: Path, release: str, name: str, model: type[_Model]) -> _Model | N
         return None
     except (OSError, ValidationError) as error:
         raise UsageError(
-            f"{path} cannot be used: {error}", cure=f"remove {path}, then: boxlift run repair-portal"
+            f"{path} cannot be used: {unusable(error)}",
+            cure=f"remove {path}, then: boxlift run repair-portal",
         ) from error
