@@ -368,7 +368,11 @@ def _plain(rows: bytes) -> bool:
 def is_literal(statement: bytes) -> bool:
     """Whether an INSERT holds literals only: it can neither read nor change anything but its own table."""
     head = _INSERT.match(statement)
-    return head is not None and _plain(statement[head.end() :])
+    if head is None:
+        return False
+    rows = statement[head.end() :]
+    outside = _outside(rows)
+    return _plain(rows if outside is None else outside)
 
 
 def _run(pattern: re.Pattern[bytes], data: bytes | bytearray, position: int) -> int:
