@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+import pymysql
 from rich.console import Console
 
 from bench import machine
@@ -46,7 +47,11 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the results there")
     parser.add_argument(
-        "--from", type=Path, metavar="FILE", dest="kept", help="show kept results, measure nothing"
+        "--from",
+        type=Path,
+        metavar="FILE",
+        dest="kept",
+        help="kept results; rows that are named are measured anew",
     )
     parser.add_argument("--write-docs", action="store_true", help="write docs/bench.md from a full run")
     parser.add_argument("--strict", action="store_true", help="exit code 1 when a figure is not reached")
@@ -65,7 +70,9 @@ def main(words: Sequence[str] | None = None) -> int:
     console = Console()
     signal.signal(signal.SIGTERM, _interrupted)
     try:
-        results = Results.read(arguments.kept) if arguments.kept else _measured(arguments, console)
+        results = Results.read(arguments.kept) if arguments.kept else None
+        if results is None or arguments.rows:
+            results = _measured(arguments, results, console)
     except KeyboardInterrupt:
         console.print("interrupted; nothing is left of the run")
         return _INTERRUPTED
@@ -73,8 +80,6 @@ def main(words: Sequence[str] | None = None) -> int:
         console.print(f"✗ {error}", markup=False)
         return _USAGE
     console.print(results.table(ROWS))
-    if arguments.json:
-        results.write(arguments.json)
     if arguments.write_docs:
         try:
             DOCUMENT.write_text(document(results, ROWS), encoding="utf-8")
@@ -88,7 +93,8 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number, frame)
 
 
-def _measured(arguments: argparse.Namespace, console: Console) -> Results:
+def _measured(arguments: argparse.Namespace, kept: Results | None, console: Console) -> Results:
+    """Measure the rows that were asked for; kept results of other rows stay."""
     chosen = [ROWS[name] for name in dict.fromkeys(arguments.rows)] or list(ROWS.values())
     started, began = datetime.now(UTC), time.monotonic()
     arguments.work.mkdir(exist_ok=True)
@@ -96,19 +102,23 @@ def _measured(arguments: argparse.Namespace, console: Console) -> Results:
         prefix="boxlift-bench-", dir=arguments.work, ignore_cleanup_errors=True
     ) as name:
         folder = Path(name)
-        results = Results(
+        results = kept or Results(
             started, 0.0, arguments.quick, arguments.repeats, machine.describe(folder), SETTINGS
         )
+        before = results.seconds
         scale = QUICK if arguments.quick else FULL
         with (
             console.status("") as status,
             Workshop(folder, scale, arguments.repeats, status.update) as shop,
         ):
             for row in chosen:
-                results.outcomes.append(_outcome(row, shop, began + 60 * arguments.minutes))
-                for cells in replace(results, outcomes=results.outcomes[-1:]).lines(ROWS):
+                outcome = _outcome(row, shop, began + 60 * arguments.minutes)
+                for cells in replace(results, outcomes=[outcome]).lines(ROWS):
                     console.print("  ".join(filter(None, (row.id, *cells[3:]))), markup=False, soft_wrap=True)
-    return replace(results, seconds=time.monotonic() - began)
+                results = results.entered(outcome, before + time.monotonic() - began)
+                if arguments.json:
+                    results.write(arguments.json)
+    return results
 
 
 def _outcome(row: Row, shop: Workshop, deadline: float) -> Outcome:
@@ -117,7 +127,7 @@ def _outcome(row: Row, shop: Workshop, deadline: float) -> Outcome:
         return Outcome(row.id, trouble="the time of the run was over")
     try:
         outcome = row.measure(shop)
-    except BenchError as error:
+    except (BenchError, OSError, pymysql.MySQLError) as error:
         return Outcome(row.id, seconds=time.monotonic() - began, trouble=str(error))
     return replace(outcome, seconds=time.monotonic() - began)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -35,6 +35,12 @@ class Results:
     def reached(self) -> bool:
         """Whether every row that was asked for was measured and reached."""
         return all(outcome.reached for outcome in self.outcomes)
+
+    def entered(self, outcome: Outcome, seconds: float) -> Results:
+        """With an outcome, in place of an earlier one of the same row; `seconds` of all measuring so far."""
+        others = [one for one in self.outcomes if one.row != outcome.row]
+        at = next((at for at, one in enumerate(self.outcomes) if one.row == outcome.row), len(others))
+        return replace(self, seconds=seconds, outcomes=[*others[:at], outcome, *others[at:]])
 
     def write(self, path: Path) -> None:
         """Keep them."""

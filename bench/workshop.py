@@ -178,8 +178,17 @@ def bxbackup(*words: str) -> list[str]:
 
 def fetch(source: str, folder: Path, *options: str) -> list[str]:
     """The command that only fetches, as `bxbackup restore` does."""
-    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from bench.fetch import main; main()"
-    return [sys.executable, "-c", code, source, str(folder), *options]
+    return [*_ours("fetch"), source, str(folder), *options]
+
+
+def check(parts: Sequence[Path]) -> list[str]:
+    """The command that checks parts as `bxbackup restore` does when they have come."""
+    return [*_ours("arrival"), *map(str, parts)]
+
+
+def _ours(module: str) -> list[str]:
+    code = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from bench.{module} import main; sys.exit(main())"
+    return [sys.executable, "-c", code]
 
 
 def shell(script: str) -> list[str]:

@@ -104,6 +104,14 @@ def test_results_come_back_from_their_file(tmp_path: Path) -> None:
         Results.read(tmp_path / "other.json")
 
 
+def test_a_row_measured_anew_takes_its_old_place() -> None:
+    found = results([Outcome("tail"), Outcome("load", (figure(0.5),)), Outcome("kill")])
+    found = found.entered(Outcome("load", (figure(2.0),)), 90.0).entered(Outcome("cap"), 99.0)
+    assert [one.row for one in found.outcomes] == ["tail", "load", "kill", "cap"]
+    assert found.outcomes[1].figures == (figure(2.0),)
+    assert found.seconds == 99.0
+
+
 def test_the_table_has_a_line_for_each_figure() -> None:
     found = results([Outcome("cap", (figure(0.5), figure(1.5))), Outcome("kill", trouble="no server")])
     lines = found.lines(ROWS)
