@@ -54,6 +54,7 @@ def _arguments(words: Sequence[str] | None) -> argparse.Namespace:
         help="kept results; rows that are named are measured anew",
     )
     parser.add_argument("--write-docs", action="store_true", help="write docs/bench.md from a full run")
+    parser.add_argument("--note", default="", help="what a reader of the results should know of the run")
     parser.add_argument("--strict", action="store_true", help="exit code 1 when a figure is not reached")
     arguments = parser.parse_args(words)
     unknown = [name for name in arguments.rows if name not in ROWS]
@@ -79,6 +80,10 @@ def main(words: Sequence[str] | None = None) -> int:
     except (BenchError, ValueError, OSError) as error:
         console.print(f"✗ {error}", markup=False)
         return _USAGE
+    if arguments.note:
+        results = replace(results, note=arguments.note)
+        if arguments.json:
+            results.write(arguments.json)
     console.print(results.table(ROWS))
     if arguments.write_docs:
         try:
@@ -102,9 +107,10 @@ def _measured(arguments: argparse.Namespace, kept: Results | None, console: Cons
         prefix="boxlift-bench-", dir=arguments.work, ignore_cleanup_errors=True
     ) as name:
         folder = Path(name)
-        results = kept or Results(
-            started, 0.0, arguments.quick, arguments.repeats, machine.describe(folder), SETTINGS
-        )
+        here = machine.describe(folder)
+        results = Results(started, 0.0, arguments.quick, arguments.repeats, here, SETTINGS)
+        if kept is not None:
+            results = replace(kept, machine=here, settings=SETTINGS)
         before = results.seconds
         scale = QUICK if arguments.quick else FULL
         with (

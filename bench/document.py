@@ -49,7 +49,7 @@ def document(results: Results, rows: dict[str, Row]) -> str:
     parts = [
         _HEAD,
         f"Measured on {results.started:%Y-%m-%d} in {results.seconds / 60:.0f} minutes,"
-        f" {results.repeats} repeats.\n",
+        f" {results.repeats} repeats.{' ' + results.note if results.note else ''}\n",
         _table(results, rows),
         _missed(results.outcomes),
         _DATA + "\n```\n" + "\n".join(results.settings) + "\n```\n",
@@ -63,7 +63,8 @@ def document(results: Results, rows: dict[str, Row]) -> str:
 
 def _table(results: Results, rows: dict[str, Row]) -> str:
     lines = ["| row | what | against | reach | measured | |", "|---|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(cells) + " |" for cells in results.lines(rows)]
+    for cells in results.lines(rows):
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
 
 
@@ -75,7 +76,10 @@ def _missed(outcomes: list[Outcome]) -> str:
         return ""
     parts = ["## Not reached, and why\n"]
     for outcome in missed:
-        parts.append(f"**{outcome.row}.** {reasons.get(outcome.row, 'Not found out yet.').strip()}\n")
+        reason = (
+            "Not measured in this run." if outcome.trouble else reasons.get(outcome.row, "Not known yet.")
+        )
+        parts.append(f"**{outcome.row}.** {' '.join(reason.split())}\n")
     return "\n".join(parts)
 
 

@@ -79,5 +79,6 @@ def _version(name: str) -> str:
     except BenchError:
         return "not installed"
     said = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
-    number = re.search(r"\d+(?:\.\d+)+", said.stdout or said.stderr)
-    return number[0] if number else "unknown"
+    text = said.stdout or said.stderr
+    number = re.search(r"(?:Distrib )(\d+(?:\.\d+)+)", text) or re.search(r"(\d+(?:\.\d+)+)", text)
+    return number[1] if number else "unknown"

@@ -20,6 +20,7 @@ class Results:
     """A run of the bench.
 
     :param machine: see `bench.machine.describe`.
+    :param note: what a reader should know of the run.
     :param quick: on small data; good to find faults of the bench, no figures to rely on.
     """
 
@@ -30,6 +31,7 @@ class Results:
     machine: dict[str, str]
     settings: tuple[str, ...]
     outcomes: list[Outcome] = field(default_factory=list)
+    note: str = ""
 
     @property
     def reached(self) -> bool:
@@ -51,6 +53,7 @@ class Results:
             "seconds": round(self.seconds, 1),
             "quick": self.quick,
             "repeats": self.repeats,
+            "note": self.note,
             "machine": self.machine,
             "settings": list(self.settings),
             "rows": [outcome.as_json() for outcome in self.outcomes],
@@ -71,6 +74,7 @@ class Results:
             seconds=found["seconds"],
             quick=found["quick"],
             repeats=found["repeats"],
+            note=found.get("note", ""),
             machine=found["machine"],
             settings=tuple(found["settings"]),
             outcomes=[Outcome.from_json(row) for row in found["rows"]],

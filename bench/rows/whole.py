@@ -15,6 +15,7 @@ from bench.workshop import MB, Workshop, bxbackup, fetch, joined, shell
 FASTER = 0.9
 """Seconds of the transfer, of those that the load takes alone, on a line a little faster than the load."""
 
+_LOADS = 3
 SLOWER = 3.0
 """The same on a line that is slower than the load."""
 
@@ -47,9 +48,8 @@ def load_seconds(shop: Workshop) -> float:
     """How long the load takes alone: what the rates of the lines follow from."""
 
     def once() -> float:
-        shop.tell("one load, to know the rate of the lines")
-        shop.database.fresh(made=False)
-        return _load(shop)
+        shop.tell("loads, to know the rate of the lines")
+        return statistics.median(_load(shop) for _ in range(_LOADS))
 
     return float(shop.once("load", once))
 
