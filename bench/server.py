@@ -78,10 +78,9 @@ class _State:
             self.to_damage = set(self.line.damaged)
 
     def count(self, count: int) -> None:
-        """These bytes have been handed to the network."""
+        """These bytes are about to go: who has received them finds them counted."""
         with self.lock:
             self.sent += count
-            self.last = time.monotonic()
             if self.line.reset_every:
                 self.resets = self.sent // self.line.reset_every
 
@@ -187,8 +186,9 @@ class _Connection(BaseHTTPRequestHandler):
                     if state.resets != resets:
                         self._reset()
                         return
-                    self._send_piece(file.fileno(), name, at, at + count)
                     state.count(count)
+                    self._send_piece(file.fileno(), name, at, at + count)
+                    state.last = time.monotonic()
                     at += count
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
