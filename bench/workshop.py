@@ -41,7 +41,7 @@ class Scale:
     tasks: int
 
 
-FULL = Scale(320 * MB, 8 * MB, 200 * MB, 80 * MB, (200 * MB, 2000 * MB, 8000 * MB), 300)
+FULL = Scale(320 * MB, 8 * MB, 200 * MB, 80 * MB, (200 * MB, 2000 * MB, 8000 * MB), 150)
 QUICK = Scale(60 * MB, 2 * MB, 60 * MB, 40 * MB, (50 * MB, 200 * MB), 25)
 
 

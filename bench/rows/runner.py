@@ -108,9 +108,9 @@ def _overhead(shop: Workshop) -> Outcome:
 ROWS = (
     Row(
         "runner",
-        "a step of 300 tasks run by boxlift",
+        "a step of 150 tasks run by boxlift",
         "plain `ansible-playbook`",
-        "300 tasks of the module `stat` on this machine (connection local): the shortest that do what a real "
+        "150 tasks of the module `stat` on this machine (connection local): the shortest that do what a real "
         "task does. With the runner each is kept in the journal, which is synced; its start, the vault, the "
         "look at the plan and the forecast count as well. No colours, no terminal on both sides.",
         _overhead,
