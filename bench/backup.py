@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from lab.generator.content import Noise
+from lab.generator.content import Literal, Noise
 from lab.generator.words import Phrases
 from lab.writer.archive import ArchiveWriter
 from lab.writer.dump import VENDOR_FILE_LIMIT, DumpWriter, after_connect
@@ -123,7 +123,7 @@ def _file(name: str, size: int) -> Entry:
     return Entry(name.encode(), FILE, size, 0o644, int(_MOMENT.timestamp()))
 
 
-def _files(shape: Shape, seed: int) -> Iterator[tuple[str, Noise | _Code]]:
+def _files(shape: Shape, seed: int) -> Iterator[tuple[str, Noise | Literal]]:
     """Program files that compress, then uploads that do not, of sizes that differ widely."""
     random = Random(seed)
     phrases = Phrases(random, _SENTENCES)
@@ -132,7 +132,7 @@ def _files(shape: Shape, seed: int) -> Iterator[tuple[str, Noise | _Code]]:
     for number in itertools.count():
         if code <= 0:
             break
-        content = _Code(phrases.text(_CODE_SIZE // 180).encode())
+        content = Literal(phrases.text(_CODE_SIZE // 180).encode())
         code -= content.size
         yield f"bitrix/modules/bench/lib/{number // 200:03}/unit{number:05}.php", content
     for number in itertools.count():
@@ -141,20 +141,6 @@ def _files(shape: Shape, seed: int) -> Iterator[tuple[str, Noise | _Code]]:
         size = max(1, min(left, int(random.lognormvariate(0, 1) * shape.file_size / 1.65)))
         left -= size
         yield f"upload/bench/{number // 100:03}/photo{number:06}.jpg", Noise(f"{seed} {number}", size)
-
-
-@dataclass(frozen=True)
-class _Code:
-    """Bytes that compress as a program does."""
-
-    data: bytes
-
-    @property
-    def size(self) -> int:
-        return len(self.data)
-
-    def chunks(self) -> Iterator[bytes]:
-        yield self.data
 
 
 def _write_dump(writer: ArchiveWriter, folder: Path, shape: Shape, seed: int) -> int:

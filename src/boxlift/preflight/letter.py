@@ -9,16 +9,14 @@ import hashlib
 import re
 import secrets
 
-from boxlift.content import content_root
 from boxlift.errors import StepFailedError, UsageError
 from boxlift.figures import local
 from boxlift.journal import Journal
 from boxlift.plan import Pass
 from boxlift.preflight.finding import Finding
+from boxlift.preflight.playbook import running
 from boxlift.project import Project
-from boxlift.runner import process
 from boxlift.runner.events import Reader
-from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
 
 SENT, READ = "test letter sent", "test letter read"
 _LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
@@ -36,29 +34,12 @@ def send_letter(project: Project, to: str) -> None:
     if not _ADDRESS.fullmatch(to):
         raise UsageError(f"`{to}` is no mail address", cure="name one: boxlift check --letter-to NAME@DOMAIN")
     word = "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
-    content, folder = content_root(), project.runs / "letter"
     reader = Reader()
-    with project.lock("test letter"):
-        remove_work_folders(folder)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        order = Order(
-            playbook=content / "playbooks" / "send_test_letter.yml",
-            inventory=project.inventory,
-            content=content,
-            project=project.root,
-            folder=folder / "send",
-            vault_password=project.vault().path,
-            variables={"check_letter_to": to, "check_letter_word": word},
-        )
-        try:
-            run = PlaybookRun(order)
-            for event in run.events(lambda: None):
-                reader.read(event)
-            failure = reader.failure(run.return_code)
-        finally:
-            process.end(folder)
-            remove_work_folders(folder)
-            folder.rmdir()
+    told = {"check_letter_to": to, "check_letter_word": word}
+    with project.lock("test letter"), running(project, "letter", "send_test_letter.yml", told) as run:
+        for event in run.events(lambda: None):
+            reader.read(event)
+        failure = reader.failure(run.return_code)
     if failure is not None:
         where = f" on {failure.host}" if failure.host else ""
         raise StepFailedError(f"the test letter was not taken{where}: {failure.cause}", failure.code)

@@ -8,12 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from boxlift.content import content_root
 from boxlift.figures import moment
+from boxlift.preflight.playbook import running
 from boxlift.project import Project
-from boxlift.runner import process
 from boxlift.runner.failure import cause_of
-from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
 
 
 @dataclass
@@ -45,29 +43,13 @@ def look(project: Project, hosts: Sequence[str], links: Mapping[str, str]) -> di
     :param links: where the first part of each pass's backup is.
     """
     seen = {host: Seen() for host in hosts}
-    content = content_root()
-    folder = project.runs / "check"
-    remove_work_folders(folder)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    order = Order(
-        playbook=content / "playbooks" / "check_hosts.yml",
-        inventory=project.inventory,
-        content=content,
-        project=project.root,
-        folder=folder / "look",
-        vault_password=project.vault().path,
-        variables={"check_backup_sources": dict(links)} if links else {},
-    )
-    try:
-        for event in PlaybookRun(order).events(lambda: None):
+    variables = {"check_backup_sources": dict(links)} if links else {}
+    with running(project, "check", "check_hosts.yml", variables) as run:
+        for event in run.events(lambda: None):
             data = event.get("event_data") or {}
             host = seen.get(str(data.get("host")))
             if host is not None:
                 _take(host, str(event["event"]), data)
-    finally:
-        process.end(folder)
-        remove_work_folders(folder)
-        folder.rmdir()
     return seen
 
 
