@@ -11,10 +11,13 @@ from typing import Annotated
 import typer
 
 from boxlift.cli.output import console
+from boxlift.errors import ExitCode
 from boxlift.lab.demo import Demo
+from boxlift.lab.errors import LabError
 from boxlift.lab.hosts import Hosts, LabStatus
 from boxlift.lab.lock import locked
 from boxlift.lab.place import Lab
+from boxlift.lab.topology import DEFAULT, TOPOLOGIES
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -27,12 +30,18 @@ _STARTED = time.monotonic()
 @app.command()
 def up(
     hosts: Annotated[list[str] | None, typer.Argument(help="Only these hosts; all by default.")] = None,
+    topology: Annotated[
+        str | None,
+        typer.Option(
+            "--topology", metavar="NAME", help=f"Which hosts a new lab has: {', '.join(TOPOLOGIES)}."
+        ),
+    ] = None,
 ) -> None:
     """Bring the lab up from whatever state it is in; what stands already is kept.
 
-    Examples: boxlift lab up · boxlift lab up portal-1 cloud-1
+    Examples: boxlift lab up · boxlift lab up portal-1 cloud-1 · boxlift lab up --topology single
     """
-    lab = Lab.here()
+    lab = Lab.here(topology)
     with locked(lab, "up"):
         _show(Hosts(lab, say).up(hosts or ()))
     say(f"enter a host with: ssh -F {lab.ssh_config} portal-1")
@@ -83,6 +92,12 @@ def demo(
     Examples: boxlift lab demo · boxlift lab demo --backup first.tar.gz --until activate-release
     """
     lab = Lab.here()
+    if lab.topology.name != DEFAULT:
+        raise LabError(
+            f"{lab.folder} holds a lab of the topology {lab.topology.name}, and the move needs the hosts of "
+            f"{DEFAULT}: let BOXLIFT_LAB_DIR name another folder",
+            ExitCode.USAGE,
+        )
     with locked(lab, "demo"):
         code = Demo(lab, console(), say).run(backup, password_file, until)
     raise typer.Exit(code)
@@ -94,7 +109,9 @@ def say(text: str) -> None:
 
 
 def _show(found: LabStatus) -> None:
-    typer.echo(f"lab {found.name}   network {found.subnet or 'none'}   folder {found.folder}")
+    typer.echo(
+        f"lab {found.name}   {found.topology}   network {found.subnet or 'none'}   folder {found.folder}"
+    )
     for host in found.hosts:
         typer.echo(f"  {host.name:<10} {host.state:<8} {host.address:<15} {' '.join(host.names)}")
     if not found.ready:

@@ -13,7 +13,7 @@ from boxlift.lab import access, inventory, material, prerequisite
 from boxlift.lab.command import run
 from boxlift.lab.engine import Engine
 from boxlift.lab.errors import LabError
-from boxlift.lab.host import HOSTS, Host
+from boxlift.lab.host import Host
 from boxlift.lab.image import Images
 from boxlift.lab.network import Network
 from boxlift.lab.place import KEPT, MARK, Lab
@@ -39,6 +39,7 @@ class HostStatus:
 @dataclass(frozen=True)
 class LabStatus:
     name: str
+    topology: str
     folder: str
     subnet: str
     ready: bool
@@ -57,7 +58,7 @@ class Hosts:
 
     def up(self, names: Sequence[str] = ()) -> LabStatus:
         """Bring the named hosts up (all of them by default), from whatever state they are in."""
-        wanted = _select(names)
+        wanted = self._select(names)
         prerequisite.check_programs()
         prerequisite.check_root()
         self.engine.prepare()
@@ -79,7 +80,7 @@ class Hosts:
         found = self.engine.containers()
         for host in wanted:
             self._start(host, subnet, found[host.name].state if host.name in found else "absent")
-        with ThreadPoolExecutor(max_workers=len(HOSTS)) as pool:
+        with ThreadPoolExecutor(max_workers=len(self.lab.topology.hosts)) as pool:
             list(pool.map(lambda host: access.wait_for_systemd(self.engine, host.name), wanted))
             self._publish(subnet, pool)
             list(pool.map(self._greet, wanted))
@@ -119,10 +120,12 @@ class Hosts:
                 host.names,
                 host.groups,
             )
-            for host in HOSTS
+            for host in self.lab.topology.hosts
         )
         ready = all(host.state == "running" for host in hosts)
-        return LabStatus(self.lab.name, str(self.lab.folder), str(subnet or ""), ready, hosts)
+        return LabStatus(
+            self.lab.name, self.lab.topology.name, str(self.lab.folder), str(subnet or ""), ready, hosts
+        )
 
     def _build_images(self, wanted: Sequence[Host]) -> None:
         names = list(dict.fromkeys(host.image for host in wanted))
@@ -183,7 +186,11 @@ class Hosts:
     def _publish(self, subnet: ipaddress.IPv4Network, pool: ThreadPoolExecutor) -> None:
         """Write known_hosts, the ssh configuration and the inventory for every host that runs."""
         found = self.engine.containers()
-        running = [host for host in HOSTS if host.name in found and found[host.name].state == "running"]
+        running = [
+            host
+            for host in self.lab.topology.hosts
+            if host.name in found and found[host.name].state == "running"
+        ]
         opened = pool.map(lambda host: access.open_host(self.engine, host.name), running)
         keys = {host.name: key for host, key in zip(running, opened, strict=True)}
         addresses = {host.name: _address(subnet, host) for host in running}
@@ -194,6 +201,14 @@ class Hosts:
         """Prove the way in that everything else uses: SSH with the lab's key and the known host key."""
         words = ["ssh", "-F", str(self.lab.ssh_config), "-o", "BatchMode=yes", "-o", "ConnectTimeout=10"]
         run([*words, host.name, "true"], timeout=30)
+
+    def _select(self, names: Sequence[str]) -> tuple[Host, ...]:
+        known = {host.name: host for host in self.lab.topology.hosts}
+        if unknown := [name for name in names if name not in known]:
+            raise LabError(
+                f"no such host in the lab: {', '.join(unknown)}; there are {', '.join(known)}", ExitCode.USAGE
+            )
+        return tuple(known[name] for name in known if not names or name in names)
 
     def _remove_folder(self) -> None:
         """Remove what the lab keeps in its folder, and the folder itself if nothing else is in it."""
@@ -211,15 +226,6 @@ class Hosts:
     def _remove_images(self) -> None:
         if kept := self.images.remove():
             self._say(f"kept images that another lab on this machine uses: {', '.join(kept)}")
-
-
-def _select(names: Sequence[str]) -> tuple[Host, ...]:
-    known = {host.name: host for host in HOSTS}
-    if unknown := [name for name in names if name not in known]:
-        raise LabError(
-            f"no such host in the lab: {', '.join(unknown)}; there are {', '.join(known)}", ExitCode.USAGE
-        )
-    return tuple(known[name] for name in known if not names or name in names)
 
 
 def _address(subnet: ipaddress.IPv4Network, host: Host) -> str:

@@ -10,7 +10,6 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from boxlift.lab.access import replace
-from boxlift.lab.host import HOSTS, groups
 from boxlift.lab.place import Lab
 from boxlift.project import create
 from boxlift.project.folder import SETTINGS, UNFINISHED
@@ -23,7 +22,7 @@ def render(lab: Lab, addresses: Mapping[str, str]) -> str:
     """hosts.yml: addresses, groups and the way in, for the hosts that are up."""
     hosts: dict[str, Any] = {
         host.name: {"ansible_host": addresses[host.name], "lab_names": list(host.names)}
-        for host in HOSTS
+        for host in lab.topology.hosts
         if host.name in addresses
     }
     ways = f"-o UserKnownHostsFile={lab.known_hosts} -o StrictHostKeyChecking=yes -o IdentitiesOnly=yes"
@@ -37,7 +36,7 @@ def render(lab: Lab, addresses: Mapping[str, str]) -> str:
             "hosts": hosts,
             "children": {
                 group: {"hosts": {name: None for name in names if name in addresses}}
-                for group, names in groups().items()
+                for group, names in lab.topology.groups().items()
             },
         }
     }

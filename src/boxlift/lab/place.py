@@ -6,11 +6,13 @@ import fcntl
 import hashlib
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from boxlift.errors import ExitCode
+from boxlift.lab import topology as topologies
 from boxlift.lab.errors import LabError
+from boxlift.lab.topology import Topology
 
 # What a lab keeps in its folder; clearing it away touches nothing else.
 KEPT = frozenset(
@@ -19,7 +21,8 @@ KEPT = frozenset(
         *("project", "ssh", "ssh_config", "vault-password", "wheels"),
     }
 )
-# Names the lab that a folder belongs to: what is in another folder is never taken for a lab's.
+# Names the lab that a folder belongs to, and its topology unless it is the default: what is in another
+# folder is never taken for a lab's.
 MARK = ".boxlift-lab"
 WORK = "image-"
 # What a command works in: tempfile's folders for an image and for wheels, and the files of access.replace().
@@ -36,10 +39,15 @@ class Lab:
     name: str
     repository: Path
     folder: Path
+    topology: Topology = topologies.TOPOLOGIES[topologies.DEFAULT]
 
     @classmethod
-    def here(cls) -> Lab:
-        """The lab of the clone that this code runs from, as set by BOXLIFT_LAB and BOXLIFT_LAB_DIR."""
+    def here(cls, topology: str | None = None) -> Lab:
+        """The lab of the clone that this code runs from, as set by BOXLIFT_LAB, _LAB_DIR and _LAB_TOPOLOGY.
+
+        `topology` wins over the variable; without both it is that of the folder. Another than the folder's is
+        refused.
+        """
         repository = _repository()
         digest = hashlib.sha256(str(repository).encode()).hexdigest()
         name = os.environ.get("BOXLIFT_LAB") or f"boxlift-{digest[:6]}"
@@ -49,7 +57,12 @@ class Lab:
                 ExitCode.USAGE,
             )
         folder = Path(os.environ.get("BOXLIFT_LAB_DIR") or repository / ".lab").absolute()
-        return cls(name, repository, folder)
+        lab = cls(name, repository, folder)
+        kept = lab._remembered()
+        asked = topology or os.environ.get("BOXLIFT_LAB_TOPOLOGY") or kept or topologies.DEFAULT
+        lab = replace(lab, topology=topologies.named(asked))
+        lab._refuse_another(kept)
+        return lab
 
     @property
     def label(self) -> str:
@@ -61,29 +74,56 @@ class Lab:
         The clone's own .lab is taken as it is: labs of earlier versions have no mark.
         """
         mark = self.folder / MARK
+        said = " ".join(self._words)
         if not mark.exists() and self.folder != self.repository / ".lab" and self._occupied():
             raise LabError(
                 f"{self.folder} holds things and no mark of a lab, which removes things in its folder: let "
-                f"BOXLIFT_LAB_DIR name a new one (or, if this is the lab's, run `echo {self.name} > {mark}`)",
+                f"BOXLIFT_LAB_DIR name a new one (or, if this is the lab's, run `echo {said} > {mark}`)",
                 ExitCode.REFUSED,
             )
+        if not mark.exists():
+            self._refuse_another(self._remembered())
         self.folder.mkdir(parents=True, exist_ok=True)
         with mark.open("a+", encoding="utf-8") as file:
             # Of two commands on a new folder the second reads what the first has written.
             fcntl.flock(file, fcntl.LOCK_EX)
             file.seek(0)
-            owner = file.read().strip()
-            if not owner:
-                file.write(f"{self.name}\n")
-        if owner not in ("", self.name):
+            words = file.read().split()
+            if not words:
+                file.write(f"{said}\n")
+        if words and words[0] != self.name:
             raise LabError(
-                f"{self.folder} belongs to the lab {owner}, not to {self.name}: name that one as "
-                f"BOXLIFT_LAB={owner}, or let BOXLIFT_LAB_DIR name a new folder",
+                f"{self.folder} belongs to the lab {words[0]}, not to {self.name}: name that one as "
+                f"BOXLIFT_LAB={words[0]}, or let BOXLIFT_LAB_DIR name a new folder",
+                ExitCode.REFUSED,
+            )
+        self._refuse_another(self._remembered())
+
+    @property
+    def _words(self) -> tuple[str, ...]:
+        """What the mark says: the lab's name, and the topology unless it is the default."""
+        default = self.topology.name == topologies.DEFAULT
+        return (self.name,) if default else (self.name, self.topology.name)
+
+    def _remembered(self) -> str | None:
+        """The topology of the lab whose folder this is, None for a new folder."""
+        mark = self.folder / MARK
+        words = mark.read_text(encoding="utf-8").split() if mark.exists() else []
+        if not words and not self._occupied():
+            return None
+        return words[1] if len(words) > 1 else topologies.DEFAULT
+
+    def _refuse_another(self, kept: str | None) -> None:
+        if kept not in (None, self.topology.name):
+            raise LabError(
+                f"{self.folder} holds a lab of the topology {kept}, not of {self.topology.name}: let "
+                "BOXLIFT_LAB_DIR name another folder, and BOXLIFT_LAB another lab, or remove this one with "
+                "`boxlift lab down --everything`",
                 ExitCode.REFUSED,
             )
 
     def _occupied(self) -> bool:
-        return self.folder.exists() and any(self.folder.iterdir())
+        return self.folder.exists() and any(path.name != MARK for path in self.folder.iterdir())
 
     def leftovers(self) -> list[Path]:
         """Work that a killed command left in the folder; none while a command holds the lab's lock."""

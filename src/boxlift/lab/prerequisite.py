@@ -16,7 +16,6 @@ from boxlift.lab import sources
 from boxlift.lab.command import become_root
 from boxlift.lab.engine import Engine, free_bytes, helper
 from boxlift.lab.errors import LabError
-from boxlift.lab.host import HOSTS
 from boxlift.lab.image import Images
 
 GIB = 1 << 30
@@ -75,7 +74,7 @@ def check_root() -> None:
 
 def check_disk(engine: Engine, images: Images) -> None:
     """Refuse with figures when the disk cannot hold what is still to come."""
-    fresh = not all(engine.has_image(images.reference(host.image)) for host in HOSTS)
+    fresh = not all(engine.has_image(images.reference(host.image)) for host in engine.lab.topology.hosts)
     needed = FRESH_BYTES if fresh or not engine.containers() else BUILT_BYTES
     for folder, what in ((engine.storage(), "Podman's storage"), (engine.lab.folder, "the lab's folder")):
         free = free_bytes(folder)

@@ -12,14 +12,13 @@ import pytest
 from boxlift.lab import command
 from boxlift.lab.engine import Engine
 from boxlift.lab.errors import LabError
-from boxlift.lab.host import HOSTS
 from boxlift.lab.hosts import Hosts
 from boxlift.lab.image import Images
 from boxlift.lab.place import Lab
+from boxlift.lab.topology import DEFAULT, TOPOLOGIES
 
 SUBNET = ipaddress.IPv4Network("10.213.7.0/24")
-PORTAL = HOSTS[0]
-CLOUD = HOSTS[3]
+PORTAL, *_, CLOUD = TOPOLOGIES[DEFAULT].hosts
 
 
 class Podman:
@@ -112,6 +111,12 @@ def test_unknown_hosts_are_refused(hosts: Hosts) -> None:
     with pytest.raises(LabError, match="no such host in the lab: portal-9; there are portal-1") as caught:
         hosts.up(["portal-9"])
     assert caught.value.code == 2
+
+
+def test_a_lab_has_the_hosts_of_its_topology(tmp_path: Path) -> None:
+    lab = Lab("boxlift-test", tmp_path, tmp_path / ".lab", TOPOLOGIES["certificate"])
+    with pytest.raises(LabError, match="no such host in the lab: cloud-1; there are portal-1, pbx-1"):
+        Hosts(lab, print).up(["cloud-1"])
 
 
 def _network(name: str, subnet: str, labels: dict[str, str] | None) -> dict[str, object]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import tarfile
 import tempfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -13,10 +14,11 @@ from ruamel.yaml import YAML
 
 from boxlift.lab import engine, image, inventory, network, sources
 from boxlift.lab.errors import LabError
-from boxlift.lab.host import HOSTS
+from boxlift.lab.host import ROLES
 from boxlift.lab.lock import locked
 from boxlift.lab.place import MARK, WORK, Lab
 from boxlift.lab.prerequisite import missing_packages
+from boxlift.lab.topology import DEFAULT, TOPOLOGIES, Topology
 
 ROW = "{}|http://mirror.example/{}/|{}|{}|main"
 
@@ -132,18 +134,97 @@ def test_one_command_at_a_time(lab: Lab) -> None:
 
 def test_images_are_described_and_their_files_are_roots() -> None:
     folder = Path(__file__).parents[3] / "lab" / "images"
-    for host in HOSTS:
-        found = image.load(folder, host.image)
+    for name in {host.image for topology in TOPOLOGIES.values() for host in topology.hosts}:
+        found = image.load(folder, name)
         assert found.rootfs.is_dir()
         with tarfile.open(fileobj=BytesIO(image.overlay(found.rootfs))) as archive:
             assert {(member.uid, member.gid) for member in archive} == {(0, 0)}
     assert image.overlay(found.rootfs) == image.overlay(found.rootfs)
 
 
-def test_addresses_and_names_are_unique() -> None:
-    assert len({host.number for host in HOSTS}) == len(HOSTS)
-    names = [name for host in HOSTS for name in host.names]
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=list(TOPOLOGIES))
+def test_addresses_and_names_are_unique(topology: Topology) -> None:
+    assert len({host.number for host in topology.hosts}) == len(topology.hosts)
+    names = [name for host in topology.hosts for name in (host.name, *host.names)]
     assert len(set(names)) == len(names)
+
+
+@pytest.mark.parametrize("topology", TOPOLOGIES.values(), ids=list(TOPOLOGIES))
+def test_each_role_of_a_portal_has_one_host_of_its_environment(topology: Topology) -> None:
+    groups = topology.groups()
+    for environment in {"production", "preproduction"} & set(groups):
+        for role in ROLES:
+            assert len(set(groups[environment]) & set(groups[role])) == 1, (environment, role)
+
+
+def test_the_inventory_of_another_topology_has_its_groups(tmp_path: Path) -> None:
+    lab = Lab("boxlift-test", tmp_path, tmp_path / ".lab", TOPOLOGIES["three_tiers"])
+    addresses = {host.name: f"10.213.1.{host.number}" for host in lab.topology.hosts}
+    children = YAML(typ="safe").load(inventory.render(lab, addresses))["all"]["children"]
+    assert {group: list(found["hosts"]) for group, found in children.items()} == {
+        "production": ["portal-1", "database-1", "cache-1"],
+        "portal": ["portal-1"],
+        "search": ["portal-1"],
+        "database": ["database-1"],
+        "cache": ["cache-1"],
+        "push": ["cache-1"],
+    }
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder of a lab that is to be made."""
+    for name in ("BOXLIFT_LAB", "BOXLIFT_LAB_TOPOLOGY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("BOXLIFT_LAB_DIR", str(tmp_path / "lab"))
+    return tmp_path / "lab"
+
+
+@pytest.mark.parametrize(
+    ("option", "variable", "taken"),
+    [(None, None, DEFAULT), (None, "single", "single"), ("trixie", "single", "trixie")],
+)
+def test_a_topology_is_chosen_once_and_remembered(
+    monkeypatch: pytest.MonkeyPatch, place: Path, option: str | None, variable: str | None, taken: str
+) -> None:
+    if variable:
+        monkeypatch.setenv("BOXLIFT_LAB_TOPOLOGY", variable)
+    lab = Lab.here(option)
+    assert lab.topology.name == taken
+    lab.claim()
+    monkeypatch.delenv("BOXLIFT_LAB_TOPOLOGY", raising=False)
+    assert Lab.here() == lab
+    Lab.here().claim()
+    assert (place / MARK).read_text().split() == [lab.name, *([] if taken == DEFAULT else [taken])]
+
+
+@pytest.mark.parametrize("kept", ["single", DEFAULT])
+def test_a_folder_with_another_topology_is_refused(
+    monkeypatch: pytest.MonkeyPatch, place: Path, kept: str
+) -> None:
+    rival = Lab.here("clone")
+    Lab.here(kept).claim()
+    before = (place / MARK).read_text()
+    monkeypatch.setenv("BOXLIFT_LAB_TOPOLOGY", "clone")
+    for act in (Lab.here, rival.claim):
+        with pytest.raises(LabError, match=f"of the topology {kept}, not of clone") as caught:
+            act()
+        assert caught.value.code == 6
+    assert (place / MARK).read_text() == before
+
+
+def test_a_lab_of_an_earlier_version_is_the_demos(lab: Lab) -> None:
+    (lab.folder / "wheels").mkdir(parents=True)
+    with pytest.raises(LabError, match="of the topology demo, not of single"):
+        replace(lab, topology=TOPOLOGIES["single"]).claim()
+    assert not (lab.folder / MARK).exists()
+
+
+def test_an_unknown_topology_is_refused_with_those_there_are(place: Path) -> None:
+    with pytest.raises(LabError, match="no such topology of the lab: twin; there are demo, single") as caught:
+        Lab.here("twin")
+    assert caught.value.code == 2
+    assert not place.exists()
 
 
 def test_a_bad_name_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
