@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-
-try:
-    import pymysql
-    import pymysql.cursors
-except ImportError:
-    HAS_PYMYSQL = False
-else:
-    HAS_PYMYSQL = True
+from ansible.module_utils.boxlift_sql import (
+    PYMYSQL_ERROR,
+    SQL_ARGUMENTS,
+    Database,
+    NoConnectionError,
+    NoOptionFileError,
+    SqlError,
+)
 
 DOCUMENTATION = """
 ---
@@ -32,6 +32,8 @@ description:
   - C(environment) and C(portal_id) are written once. A host or server that carries others is refused.
   - C(lifecycle) only goes forward, from C(empty) over C(rehearsal) and C(final) to C(open).
     C(open) follows C(final) alone.
+  - With C(free_or_own) a server that cannot be asked is passed over, because provisioning may be what brings
+    it back; it is asked again before its marker is written.
   - Messages of a refusal begin with C(refused:) and the result carries C(boxlift_exit) 6.
     There is no way to override one.
 author: The boxlift authors
@@ -69,24 +71,7 @@ options:
     description: Also look at the database server.
     type: bool
     default: false
-  login_unix_socket:
-    description: Socket of the database server.
-    type: path
-    default: /run/mysqld/mysqld.sock
-  login_host:
-    description: Host of the database server. It is reached by its socket otherwise.
-    type: str
-  login_port:
-    description: Port of the database server.
-    type: int
-    default: 3306
-  login_user:
-    description: Account at the database server.
-    type: str
-    default: root
-  login_password:
-    description: Password of the account.
-    type: str
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 """
 
 EXAMPLES = """
@@ -177,34 +162,31 @@ class MarkerFile:
 class MarkerRow:
     """The marker in the database server."""
 
-    def __init__(self, connection: Any, where: str) -> None:
-        self.connection = connection
-        self.where = where
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.where = f"the database server ({database.address})"
 
     def read(self) -> Marker | None:
         """The marker, None where there is none."""
-        with self.connection.cursor() as cursor:
-            try:
-                cursor.execute(SELECT)
-            except pymysql.err.MySQLError as error:
-                if error.args[0] in (NO_SUCH_DATABASE, NO_SUCH_TABLE):
-                    return None
-                raise
-            row: dict[str, str] | None = cursor.fetchone()
-            return row
+        try:
+            rows = self.database.rows(SELECT)
+        except SqlError as error:
+            if error.code in (NO_SUCH_DATABASE, NO_SUCH_TABLE):
+                return None
+            raise
+        return dict(zip(FIELDS, rows[0], strict=True)) if rows else None
 
     def write(self, marker: Marker) -> None:
         """Replace the row."""
-        with self.connection.cursor() as cursor:
-            # Both statements only warn when there is nothing to do.
-            cursor.execute("CREATE DATABASE IF NOT EXISTS boxlift CHARACTER SET utf8mb4")
-            cursor.execute(TABLE)
-            cursor.execute(
-                "REPLACE INTO boxlift.environment (id, environment, portal_id, lifecycle, created)"
-                " VALUES (1, %s, %s, %s, %s)",
-                [marker[field] for field in FIELDS],
-            )
-        self.connection.commit()
+        # Both statements only warn when there is nothing to do.
+        self.database.run("CREATE DATABASE IF NOT EXISTS boxlift CHARACTER SET utf8mb4")
+        self.database.run(TABLE)
+        self.database.run(
+            "REPLACE INTO boxlift.environment (id, environment, portal_id, lifecycle, created)"
+            " VALUES (1, %s, %s, %s, %s)",
+            [marker[field] for field in FIELDS],
+        )
+        self.database.commit()
 
 
 def check_owner(marker: Marker | None, where: str, environment: str, portal_id: str) -> None:
@@ -232,38 +214,31 @@ def check_step(now: str, wanted: str, where: str) -> None:
 
 @contextmanager
 def connected(module: AnsibleModule) -> Iterator[MarkerRow | None]:
-    """The database server as the host reaches it; None where a fresh host has neither server nor client."""
-    params = module.params
-    optional = params["state"] == "free_or_own" or module.check_mode
-    remote = params["login_host"]
-    where = f"the database server {remote}:{params['login_port']}" if remote else "the database server"
-    if not HAS_PYMYSQL:
-        if not optional:
+    """The database server as the host reaches it; None where none is asked, as `free_or_own` may."""
+    optional = module.params["state"] == "free_or_own"
+    # In check mode nothing was installed that a fresh host would need.
+    fresh = optional or module.check_mode
+    if PYMYSQL_ERROR is not None:
+        if not fresh:
             module.fail_json(msg="python3-pymysql is needed on the host to look at the database server")
         yield None
         return
-    address: dict[str, Any] = (
-        {"host": remote, "port": params["login_port"]}
-        if remote
-        else {"unix_socket": params["login_unix_socket"]}
-    )
     try:
-        connection = pymysql.connect(
-            user=params["login_user"],
-            password=params["login_password"] or "",
-            connect_timeout=10,
-            charset="utf8mb4",
-            cursorclass=pymysql.cursors.DictCursor,
-            **address,
-        )
-    except pymysql.err.OperationalError as error:
-        absent = not remote and not Path(params["login_unix_socket"]).exists()
-        if not (optional and absent):
-            module.fail_json(msg=f"{where} cannot be reached: {error.args[-1]}")
+        database = Database(module.params)
+    except NoOptionFileError as error:
+        if not fresh:
+            module.fail_json(msg=str(error))
         yield None
         return
-    with connection:
-        yield MarkerRow(connection, where)
+    except NoConnectionError as error:
+        if not optional:
+            module.fail_json(msg=str(error))
+        yield None
+        return
+    try:
+        yield MarkerRow(database)
+    finally:
+        database.close()
 
 
 def work(module: AnsibleModule, stores: list[MarkerFile | MarkerRow]) -> dict[str, Any]:
@@ -273,6 +248,7 @@ def work(module: AnsibleModule, stores: list[MarkerFile | MarkerRow]) -> dict[st
     found = {store: store.read() for store in stores}
     for store, marker in found.items():
         check_owner(marker, store.where, environment, portal_id)
+    # The last one counts: several hosts reach one database server, and all of them take over what it says.
     present = [marker for marker in found.values() if marker is not None]
     wanted: Marker | None = None
     if state == "own":
@@ -288,10 +264,10 @@ def work(module: AnsibleModule, stores: list[MarkerFile | MarkerRow]) -> dict[st
             )
         if params["lifecycle"] is not None:
             check_step(now, params["lifecycle"], environment)
-            wanted = {**present[0], "lifecycle": params["lifecycle"]}
+            wanted = {**present[-1], "lifecycle": params["lifecycle"]}
     elif state == "present":
         wanted = (
-            {**present[0], "lifecycle": furthest(present)}
+            {**present[-1], "lifecycle": furthest(present)}
             if present
             else {
                 "environment": environment,
@@ -327,11 +303,7 @@ def main() -> None:
             "lifecycle_in": {"type": "list", "elements": "str"},
             "path": {"type": "path", "default": "/etc/boxlift/environment.json"},
             "database": {"type": "bool", "default": False},
-            "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-            "login_host": {"type": "str"},
-            "login_port": {"type": "int", "default": 3306},
-            "login_user": {"type": "str", "default": "root"},
-            "login_password": {"type": "str", "no_log": True},
+            **SQL_ARGUMENTS,
         },
         supports_check_mode=True,
     )
@@ -344,6 +316,8 @@ def main() -> None:
             result = work(module, [file])
     except RefusedError as refusal:
         module.fail_json(msg=f"refused: {refusal}", boxlift_exit=REFUSED)
+    except SqlError as error:
+        module.fail_json(msg=str(error))
     module.exit_json(**result)
 
 

@@ -23,9 +23,7 @@ options:
   login: {description: Login of the account., type: str, required: true}
   password: {description: Its password., type: str, required: true}
   email: {description: Its address., type: str, required: true}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 

@@ -21,9 +21,7 @@ options:
   baseline: {description: C(baseline.json) of the restore; says when the dump was written., type: path}
   weeks: {description: Weeks before the dump that the hours are counted in., type: int, default: 12}
   history: {description: Weeks before the dump that are counted as a whole., type: int, default: 104}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 

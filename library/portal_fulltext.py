@@ -13,9 +13,7 @@ options:
   table: {description: Table., type: str, required: true}
   column: {description: Column., type: str, required: true}
   present: {description: Whether to make the key where it is missing., type: bool, default: true}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 description:
   - A table that the portal lacks is no error; RV(exists) is false then.
 author: The boxlift authors

@@ -48,9 +48,7 @@ options:
   seconds: {description: Seconds that one call may take., type: int, default: 15}
   lock_file: {description: File that is locked while letters are sent., type: path, required: true}
   default_site: {description: Site of users that name none., type: str, default: s1}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 

@@ -32,9 +32,7 @@ options:
     choices: [filled, quieted, activated, opened]
   active: {description: Name of the release that is active now., type: str}
   lifecycle: {description: Lifecycle of the environment's marker., type: str}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 

@@ -27,9 +27,7 @@ options:
   state: {description: What to do., type: str, choices: [listed, deleted], default: listed}
   only: {description: "Rows that may be deleted: table to IDs. Others are kept.", type: dict}
   most: {description: More rows than this are no test data., type: int, default: 20000}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 

@@ -1,14 +1,19 @@
 """One door to MariaDB or MySQL for boxlift's modules: a connection, safe names, the catalogue.
 
+Which server that is, and how it is reached, stands in a client option file that the server's own programs and
+bxbackup read too: whoever works on a portal's database works on the one whose marker was looked at.
+
 Runs on the managed host with Debian's python3-pymysql. Values travel as text (or bytes for binary columns),
 so that what was read can be written back unchanged whatever the column's type.
 """
 
 from __future__ import annotations
 
+import configparser
 import re
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 try:
@@ -22,16 +27,32 @@ else:
 
 #: Arguments that every module with a database connection takes.
 SQL_ARGUMENTS: dict[str, dict[str, Any]] = {
-    "login_unix_socket": {"type": "path", "default": "/run/mysqld/mysqld.sock"},
-    "login_user": {"type": "str", "default": "root"},
-    "login_password": {"type": "str", "no_log": True},
+    "config_file": {"type": "path", "default": "/etc/boxlift/database.cnf"},
 }
+
+_TLS = ("ca", "cert", "key", "cipher")
+_CONNECT_SECONDS = 10
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_$]{0,63}\Z")
 
 
 class SqlError(Exception):
-    """A statement or a name that the database, or this module, does not accept."""
+    """A statement or a name that the database, or this module, does not accept.
+
+    :param code: the server's own number of the error, 0 where it is not the server's.
+    """
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class NoOptionFileError(SqlError):
+    """The host does not know how it reaches its database."""
+
+
+class NoConnectionError(SqlError):
+    """The server is away, or does not let us in."""
 
 
 def quoted(name: str) -> str:
@@ -41,25 +62,68 @@ def quoted(name: str) -> str:
     return f"`{name}`"
 
 
+def client_options(path: Path) -> dict[str, str]:
+    """Group ``client`` of an option file, without the quotes around values.
+
+    Raises:
+        NoOptionFileError: it is not there.
+        SqlError: it is not one. No line of it is quoted: that line may be the password.
+    """
+    parser = configparser.RawConfigParser(allow_no_value=True, strict=False, delimiters=("=",))
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise NoOptionFileError(
+            f"{path} is missing, which says how this host reaches its database; provisioning writes it:"
+            " boxlift run provision-production (build-staging for pre-production), or playbooks/provision.yml"
+        ) from error
+    except OSError as error:
+        raise SqlError(f"{path} cannot be read: {error.strerror}") from error
+    except (UnicodeDecodeError, configparser.Error):
+        raise SqlError(f"{path} is not a client option file; provisioning writes it anew") from None
+    if not parser.has_section("client"):
+        raise SqlError(f"{path} has no group [client]; provisioning writes it anew")
+    return {
+        name.replace("_", "-"): re.sub(r"""^(["'])(.*)\1$""", r"\2", value or "")
+        for name, value in parser.items("client")
+    }
+
+
 class Database:
     """A session with sql_mode='' in UTC; reads are text or bytes, writes are one transaction."""
 
     def __init__(self, params: dict[str, Any]) -> None:
-        """Connect by the socket; ``params`` are the module's parameters (SQL_ARGUMENTS)."""
+        """Connect as the option file says; ``params`` are the module's parameters (SQL_ARGUMENTS).
+
+        A file that names an authority (ssl-ca) means an encrypted session with the very host that it names.
+        """
+        options = client_options(Path(params["config_file"]))
+        socket = options.get("socket")
+        tls = {name: options[f"ssl-{name}"] for name in _TLS if options.get(f"ssl-{name}")}
+        host, port = options.get("host", "localhost"), int(options.get("port", 3306))
+        self.address = f"socket {socket}" if socket else f"{host}:{port}"
         try:
             self._connection = pymysql.connect(
-                unix_socket=params["login_unix_socket"],
-                user=params["login_user"],
-                password=params["login_password"] or "",
+                unix_socket=socket,
+                host=host,
+                port=port,
+                user=options.get("user", "root"),
+                password=options.get("password", ""),
+                ssl=tls or None,
+                connect_timeout=_CONNECT_SECONDS,
                 charset="utf8mb4",
                 conv=_WRITERS,
                 autocommit=False,
                 init_command="SET sql_mode='', time_zone='+00:00'",
             )
-        except pymysql.MySQLError as error:
-            raise SqlError(
-                f"no connection to the database at {params['login_unix_socket']}: {error}"
+        except (pymysql.MySQLError, OSError) as error:
+            code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+            raise NoConnectionError(
+                f"no connection to the database at {self.address}: {error}", code
             ) from error
+        # Old clients go on in plain text with a server that offers no encryption.
+        if tls and not self.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]:
+            raise NoConnectionError(f"the session with the database at {self.address} is not encrypted")
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows of a query."""
@@ -84,7 +148,8 @@ class Database:
         try:
             cursor.execute(statement, tuple(values) if values else None)
         except pymysql.MySQLError as error:
-            raise SqlError(f"{error} in: {statement}") from error
+            code = error.args[0] if error.args and isinstance(error.args[0], int) else 0
+            raise SqlError(f"{error} in: {statement}", code) from error
 
     def commit(self) -> None:
         """Make the open transaction durable."""

@@ -71,9 +71,9 @@ def mariadb_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def session(mariadb_socket: Path) -> Iterator[Database]:
     """The modules' own connection to that server, on which nothing of boxlift's is left from other tests."""
-    database = Database(
-        {"login_unix_socket": str(mariadb_socket), "login_user": "root", "login_password": None}
-    )
+    options = mariadb_socket.with_name("client.cnf")
+    options.write_text(f"[client]\nsocket={mariadb_socket}\nuser=root\n")
+    database = Database({"config_file": str(options)})
     database.run("DROP DATABASE IF EXISTS boxlift")
     yield database
     database.close()

@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 SECRETS = {
     "vault_database_portal_password": "database-portal-secret",
     "vault_database_restore_password": "database-restore-secret",
+    "vault_database_admin_password": "database-admin-secret",
     "vault_cache_password": "cache-secret",
     "vault_push_signature_key": "a" * 128,
     "vault_portal_admin_password": "administrator-secret",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 import pytest
@@ -48,3 +49,31 @@ def test_what_a_person_accepts_is_passed_on(lab: Renderer) -> None:
         lab, NONE, NONE, backup_restore_allow_missing_uploads=True, backup_restore_allow_suspect_files=True
     )
     assert accepted == "OPTIONS=--allow-missing-uploads --allow-suspect-files"
+
+
+@pytest.mark.parametrize(
+    ("given", "reached"),
+    [
+        ({}, "socket=/run/mysqld/mysqld.sock\n"),
+        (
+            {
+                "database_client_host": "192.0.2.20",
+                "database_client_user": "boxlift",
+                "database_client_password": "canary",
+            },
+            "host=192.0.2.20\nport=3306\nssl-ca=/etc/boxlift/database-ca.pem\nssl-verify-server-cert\n",
+        ),
+    ],
+    ids=["of the same host", "of another host"],
+)
+def test_a_restore_goes_to_the_hosts_own_server_under_an_account_of_its_own(
+    lab: Renderer, given: dict[str, str], reached: str
+) -> None:
+    own = lab.text("database_client", "database.cnf.j2", **given)
+    content = lab.value(
+        "backup_restore",
+        "__backup_restore_options_file",
+        portal_release="final-1",
+        __backup_restore_reached={"content": base64.b64encode(own.encode()).decode()},
+    )
+    assert content.split("[client]\n")[1] == f'{reached}user=bxbackup\npassword="database-restore-secret"\n'

@@ -83,7 +83,10 @@ def test_the_name_of_the_active_release(ask: Ask) -> None:
 def test_the_dump_comes_from_the_portals_own_server(ask: Ask) -> None:
     words = ask("dump").stdout.split()
     start = words.index("mariadb-dump")
-    assert words[start + 1 : start + 3] == ["--no-defaults", "--socket=/run/mysqld/mysqld.sock"]
+    assert words[start + 1 : start + 3] == [
+        "--defaults-file=/etc/boxlift/database.cnf",
+        "--single-transaction",
+    ]
     assert words[-1] == "portal_final_1"
 
 
@@ -105,7 +108,9 @@ def test_the_dump_comes_from_the_portals_own_server(ask: Ask) -> None:
 def test_a_copy_goes_into_its_own_hosts_server(
     example: Renderer, role: str, template: str, given: dict[str, str]
 ) -> None:
-    text = example.text(role, template, "staging-1", **given, **{f"{role}_database_socket": "/run/a b.sock"})
-    assert "sql=(mariadb --no-defaults --socket='/run/a b.sock')\n" in text
+    text = example.text(
+        role, template, "staging-1", **given, **{f"{role}_database_options_file": "/etc/a b.cnf"}
+    )
+    assert "sql=(mariadb --defaults-file='/etc/a b.cnf')\n" in text
     assert [line for line in text.splitlines() if line.startswith("mariadb ") or "| mariadb" in line] == []
     subprocess.run(["bash", "-n"], input=text, text=True, check=True)

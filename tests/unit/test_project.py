@@ -54,6 +54,7 @@ def test_secrets_are_fresh_for_each_environment_and_of_the_right_form(project: P
         assert re.fullmatch(forms.get(name, r"[A-Za-z0-9]{32}"), value), name
     assert set(production) == {
         "vault_database_portal_password",
+        "vault_database_admin_password",
         "vault_database_restore_password",
         "vault_cache_password",
         "vault_push_signature_key",

@@ -103,6 +103,7 @@ def new_secrets() -> dict[str, str]:
     return {
         "vault_database_portal_password": word(),
         "vault_database_restore_password": word(),
+        "vault_database_admin_password": word(),
         "vault_cache_password": word(),
         "vault_push_signature_key": secrets.token_hex(64),
         "vault_portal_admin_password": word(),
