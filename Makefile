@@ -16,7 +16,7 @@ BENCH ?=
 BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core
 TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
-.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance story bench faults clean-lab lock
+.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance story bench faults variables clean-lab lock
 
 help:
 	@echo 'make setup      .venv with boxlift and bxbackup'
@@ -28,6 +28,7 @@ help:
 	echo 'make bench      side-by-side benchmarks, less than half an hour'
 	echo 'make clean-lab  remove all that the lab made, and nothing else'
 	echo 'make faults     write docs/faults.md anew from the tests of bxbackup'
+	echo 'make variables  write docs/variables.md anew from the roles'
 	echo 'make lock       write constraints.txt anew from what pyproject.toml allows'
 
 setup:
@@ -92,6 +93,9 @@ clean-lab: setup
 
 faults: setup
 	@$(BIN)/python bxbackup/tests/faults.py
+
+variables: setup
+	@$(BIN)/python tests/unit/variable_document.py
 
 lock:
 	@PYTHON=$(PYTHON) scripts/lock

@@ -12,6 +12,7 @@ from boxlift.preflight.inventory import check_inventory, read_inventory
 from boxlift.preflight.letter import check_letter, confirm_letter, send_letter
 from boxlift.preflight.look import look
 from boxlift.preflight.services import backup_bytes, check_services
+from boxlift.preflight.variables import check_variables
 from boxlift.project import Project
 
 __all__ = ["Finding", "check_project", "confirm_letter", "send_letter", "verdict"]
@@ -33,7 +34,7 @@ def check_project(project: Project) -> list[Finding]:
         for pass_, answer in host.links.items():
             if (known := backup_bytes(answer)) is not None:
                 project.remember_size(Pass(pass_), known)
-    findings += [*check_hosts(inventory, seen), *check_services(inventory, seen)]
+    findings += [*check_variables(seen), *check_hosts(inventory, seen), *check_services(inventory, seen)]
     findings.append(check_letter(project))
     return findings
 

@@ -21,6 +21,7 @@ class Seen:
     `memory` in MiB; `room` in bytes free below /srv on a portal's host, below /var elsewhere. `meaning`: what
     the inventory means for it, templated. `mail`: whether the mail server greets it. `links`: first bytes of
     each pass's backup. `certificate`: what is wrong with the files, or for how many days they are good.
+    `variables`: what is wrong with those of the inventory, told by one host for all; None on the others.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -33,6 +34,7 @@ class Seen:
     mail: Mapping[str, Any] | None = None
     links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     certificate: Sequence[str] | int | None = None
+    variables: Sequence[Mapping[str, Any]] | None = None
     failure: str | None = None
     unreachable: bool = False
 
@@ -61,23 +63,29 @@ def _take(host: Seen, kind: str, data: Mapping[str, Any]) -> None:
         host.failure = host.failure or cause_of(res)
         host.unreachable = host.unreachable or kind == "runner_on_unreachable"
     elif kind == "runner_on_ok":
-        facts = res.get("ansible_facts") or {}
-        if "ansible_date_time" in facts:
-            host.facts = facts
-            host.window = (moment(data.get("start")) or 0.0, moment(data.get("end")) or 0.0)
-        elif "usable_memory_mb" in facts:
-            host.memory = int(facts["usable_memory_mb"])
-        elif "tcp_listen" in facts:
-            host.listening = sorted({int(item["port"]) for item in facts["tcp_listen"]})
-        elif "stdout_lines" in res:
-            host.room = int(res["stdout_lines"][-1])
-        elif isinstance(res.get("msg"), Mapping) and "check_hosts_meaning" in res["msg"]:
-            host.meaning = res["msg"]["check_hosts_meaning"]
-        elif "reached" in res:
-            host.mail = res["reached"][0]
-        elif "backup_links" in res:
-            host.links = res["backup_links"]
-        elif "days_left" in res:
-            host.certificate = int(res["days_left"])
-        elif "content" in res:
-            host.marker = json.loads(base64.b64decode(res["content"]))
+        _see(host, res, data)
+
+
+def _see(host: Seen, res: Mapping[str, Any], data: Mapping[str, Any]) -> None:
+    facts = res.get("ansible_facts") or {}
+    if "ansible_date_time" in facts:
+        host.facts = facts
+        host.window = (moment(data.get("start")) or 0.0, moment(data.get("end")) or 0.0)
+    elif "usable_memory_mb" in facts:
+        host.memory = int(facts["usable_memory_mb"])
+    elif "tcp_listen" in facts:
+        host.listening = sorted({int(item["port"]) for item in facts["tcp_listen"]})
+    elif "stdout_lines" in res:
+        host.room = int(res["stdout_lines"][-1])
+    elif isinstance(res.get("msg"), Mapping) and "check_hosts_meaning" in res["msg"]:
+        host.meaning = res["msg"]["check_hosts_meaning"]
+    elif "variable_problems" in res:
+        host.variables = res["variable_problems"]
+    elif "reached" in res:
+        host.mail = res["reached"][0]
+    elif "backup_links" in res:
+        host.links = res["backup_links"]
+    elif "days_left" in res:
+        host.certificate = int(res["days_left"])
+    elif "content" in res:
+        host.marker = json.loads(base64.b64decode(res["content"]))
