@@ -18,16 +18,16 @@ HEAD = """# Variables
 
 Written by `make variables` from the roles' `meta/argument_specs.yml` and from `inventories/example`; CI fails
 where it is not current. Set them in `inventory/group_vars/` of the project: `all/` for both environments,
-`production/` and `preproduction/` for one, secrets in the `vault.yml` beside. A name that is none of these and
-begins like one is refused before anything is changed (role [variables](../roles/variables/README.md)).
+`production/` and `preproduction/` for one, secrets in the `vault.yml` beside. A name that is none of these
+and begins like one is refused before anything is changed (role [variables](../roles/variables/README.md)).
 
 **Default** `-` is none: the role may be used without. *required* stands where the role cannot choose for you.
 *computed* defaults depend on the host or on other variables. *secret* values are never shown.
 """
 PROJECT = """## Of a project
 
-What roles share, set once in `group_vars` and handed to them there (roles know nothing of each other), and what
-boxlift or the command line gives a playbook.
+What roles share, set once in `group_vars` and handed to them there (roles know nothing of each other), and
+what boxlift or the command line gives a playbook.
 
 | variable | as shipped | what it is |
 |---|---|---|"""
