@@ -55,6 +55,18 @@ class PersonNextError(BoxliftError):
     code = ExitCode.PERSON_NEXT
 
 
+class HostFailedError(BoxliftError):
+    """A host could be reached and something on it failed."""
+
+    code = ExitCode.HOST_FAILED
+
+
+class UnreachableError(BoxliftError):
+    """A host could not be reached."""
+
+    code = ExitCode.UNREACHABLE
+
+
 class StepFailedError(BoxliftError):
     """A step ended badly; its report has been shown already."""
 

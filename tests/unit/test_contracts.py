@@ -6,13 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from boxlift.compare.contract import MODELS as COMPARE
 from boxlift.contract import Models, text_of
 from boxlift.forecast.contract import MODELS as FORECAST
 from boxlift.risks.contract import MODELS as RISKS
 
 CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
 ROOMS = [
-    (room, models, name) for room, models in (("forecast", FORECAST), ("risks", RISKS)) for name in models
+    (room, models, name)
+    for room, models in (("compare", COMPARE), ("forecast", FORECAST), ("risks", RISKS))
+    for name in models
 ]
 
 

@@ -6,7 +6,7 @@ import errno
 import sys
 from collections.abc import Sequence
 
-from boxlift.cli import forecasting, letters, making, persons, reading, reporting, risks, running
+from boxlift.cli import comparing, forecasting, letters, making, persons, reading, reporting, risks, running
 from boxlift.cli.app import app
 from boxlift.cli.output import print_error
 from boxlift.errors import BoxliftError, ExitCode, UsageError
@@ -14,6 +14,7 @@ from boxlift.lab.cli import app as lab_app
 
 __all__ = [
     "app",
+    "comparing",
     "forecasting",
     "letters",
     "main",
