@@ -7,7 +7,7 @@ import hashlib
 import hmac
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -182,10 +182,13 @@ class Reader:
 
     def options(self) -> Values:
         """Options of the portal, and those of its sites."""
-        database = quoted(self._database_name())
-        rows = self._query(f"SELECT MODULE_ID, NAME, VALUE FROM {database}.b_option")
+        database = self._database_name()
+        rows = self._query(f"SELECT MODULE_ID, NAME, VALUE FROM {quoted(database)}.b_option")
         found = {f"{module}/{name}": self._shown(name, value) for module, name, value in rows}
-        rows = self._query(f"SELECT MODULE_ID, NAME, SITE_ID, VALUE FROM {database}.b_option_site")
+        present = "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s"
+        if not self._query(present, [database, "b_option_site"]):
+            return found
+        rows = self._query(f"SELECT MODULE_ID, NAME, SITE_ID, VALUE FROM {quoted(database)}.b_option_site")
         return found | {
             f"{module}/{name} of {site}": self._shown(name, value) for module, name, site, value in rows
         }
@@ -230,10 +233,10 @@ class Reader:
         )
         return str(json.loads(self._run(command))["connections"]["default"]["database"])
 
-    def _query(self, statement: str) -> list[tuple[Any, ...]]:
+    def _query(self, statement: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
         database = Database(self._module.params)
         try:
-            return [tuple(map(as_text, row)) for row in database.rows(statement)]
+            return [tuple(map(as_text, row)) for row in database.rows(statement, values)]
         finally:
             database.close()
 

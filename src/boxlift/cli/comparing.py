@@ -44,7 +44,7 @@ def compare(
     expectations = load_expectations(project.root)
     with working(f"reading how {a} and {b} are set up"):
         left, right = look(project, a, b)
-    found = compared(a, b, left.neutral(), right.neutral(), expectations)
+    found = compared(left, right, expectations)
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:
@@ -57,7 +57,8 @@ def _print(found: Comparison, *, everything: bool) -> None:
     out = console()
     shown = found.differences if everything else found.unexpected
     for part in dict.fromkeys(item.part for item in shown):
-        table = Table(box=None, pad_edge=False, title=part, title_justify="left", title_style="bold")
+        out.print(f"[bold]{part}[/]")
+        table = Table(box=None, pad_edge=False)
         table.add_column("", overflow="fold")
         for heading in (found.a, found.b):
             table.add_column(heading, overflow="fold")

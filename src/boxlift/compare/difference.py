@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from boxlift.compare.expectation import Expectation
+from boxlift.compare.look import Environment
 
 Settings = Mapping[str, Mapping[str, str]]
 """Part (packages, php, options …) to name to value; the text of a file has line ends."""
@@ -51,32 +52,37 @@ class Comparison(Strict):
         return tuple(item for item in self.differences if not item.expected)
 
 
-def compared(
-    a: str, b: str, left: Settings, right: Settings, expectations: Sequence[Expectation]
-) -> Comparison:
-    """Compare two environments' settings, in which own names are neutral already."""
-    found: list[Difference] = []
+def compared(a: Environment, b: Environment, expectations: Sequence[Expectation]) -> Comparison:
+    """Compare two environments: their own names stand for the same, but where values must differ."""
+    found = list(_shared(a.parts, b.parts, expectations))
+    left, right = a.neutral(), b.neutral()
     count = 0
-    for part in [*left, *(name for name in right if name not in left)]:
+    for part in dict.fromkeys([*left, *right]):
         ours, theirs = left.get(part, {}), right.get(part, {})
         names = sorted({*ours, *theirs})
         count += len(names)
         for name in names:
-            found += _judged(part, name, ours.get(name), theirs.get(name), expectations)
-    return Comparison(a=a, b=b, compared=count, differences=tuple(found))
+            if ours.get(name) != theirs.get(name):
+                rules = [rule for rule in expectations if rule.speaks_of(part, name)]
+                found.append(_judged(part, name, ours.get(name), theirs.get(name), rules))
+    return Comparison(a=a.name, b=b.name, compared=count, differences=tuple(found))
+
+
+def _shared(left: Settings, right: Settings, expectations: Sequence[Expectation]) -> Iterator[Difference]:
+    for rule in expectations:
+        if not rule.must_differ:
+            continue
+        ours, theirs = left.get(rule.part, {}), right.get(rule.part, {})
+        for name, value in ours.items():
+            if value and value == theirs.get(name) and rule.speaks_of(rule.part, name):
+                yield Difference(
+                    part=rule.part, name=name, kind="equal", left=value, right=value, reason=rule.reason
+                )
 
 
 def _judged(
-    part: str, name: str, left: str | None, right: str | None, expectations: Sequence[Expectation]
-) -> Iterator[Difference]:
-    rules = [rule for rule in expectations if rule.speaks_of(part, name)]
-    if left == right:
-        for rule in rules:
-            if rule.must_differ and left:
-                yield Difference(
-                    part=part, name=name, kind="equal", left=left, right=right, reason=rule.reason
-                )
-        return
+    part: str, name: str, left: str | None, right: str | None, rules: Sequence[Expectation]
+) -> Difference:
     lines = tuple(_lines(left or "", right or "")) if "\n" in (left or "") + (right or "") else ()
     reason = next((rule.reason for rule in rules if rule.explains(left, right, lines)), None)
     if lines and reason is None:
@@ -85,7 +91,7 @@ def _judged(
             reason = "; ".join(dict.fromkeys(rule.reason for rule in rules if rule.lines))
     if lines:
         left, right = (None if value is None else "" for value in (left, right))
-    yield Difference(
+    return Difference(
         part=part, name=name, kind="different", left=left, right=right, lines=lines, reason=reason
     )
 

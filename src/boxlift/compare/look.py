@@ -97,7 +97,6 @@ def _own_words(host: str, variables: Mapping[str, Any]) -> dict[str, str]:
         host: "<host>",
         str(variables.get("ansible_host", "")): "<address>",
         str(variables.get("portal_domain", "")): "<domain>",
-        str(variables.get("portal_id", "")): "<portal id>",
     }
     return {word: meaning for word, meaning in told.items() if word}
 

@@ -19,7 +19,8 @@ EXPECTED = (
 
 
 def judged(left: dict[str, dict[str, str]], right: dict[str, dict[str, str]]) -> Comparison:
-    return compared("production", "preproduction", left, right, EXPECTED)
+    sides = (Environment("production", parts=left), Environment("preproduction", parts=right))
+    return compared(*sides, EXPECTED)
 
 
 def test_equal_settings_have_no_difference() -> None:
@@ -49,6 +50,14 @@ def test_a_key_that_both_have_is_a_finding() -> None:
     assert own.unexpected == ()
 
 
+def test_own_names_in_what_must_differ_do_differ() -> None:
+    sides = [
+        Environment(name, words={domain: "<domain>"}, parts={"options": {"pull/key": domain}})
+        for name, domain in (("production", "portal.acme.ru"), ("preproduction", "staging.acme.ru"))
+    ]
+    assert compared(sides[0], sides[1], EXPECTED).differences == ()
+
+
 def test_of_a_text_only_unexpected_lines_are_shown() -> None:
     left = "server {\n  gzip on;\n}\n"
     right = 'server {\n  auth_basic "x";\n  gzip off;\n}\n'
@@ -62,11 +71,11 @@ def test_of_a_text_only_unexpected_lines_are_shown() -> None:
 def test_own_names_are_the_same_on_both_sides() -> None:
     production = Environment(
         "production",
-        words={"portal.acme.ru": "<domain>", "portal-1": "<host>", "acme": "<portal id>"},
-        parts={"options": {"main/server_name": "portal.acme.ru", "main/site": "acme.com portal-11"}},
+        words={"portal.acme.ru": "<domain>", "portal-1": "<host>"},
+        parts={"options": {"main/server_name": "portal.acme.ru", "main/site": "x.portal.acme.ru portal-11"}},
     )
     assert production.neutral() == {
-        "options": {"main/server_name": "<domain>", "main/site": "<portal id>.com portal-11"}
+        "options": {"main/server_name": "<domain>", "main/site": "x.<domain> portal-11"}
     }
 
 
