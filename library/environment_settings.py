@@ -33,9 +33,7 @@ options:
   key: {description: Key of the hashes of one comparison., type: str, required: true}
   current: {description: Link to the active release., type: path, default: /srv/portal/current}
   user: {description: User that PHP runs as., type: str, default: portal}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 
