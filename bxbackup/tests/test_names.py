@@ -63,6 +63,7 @@ def test_a_file_system_that_folds_case_is_noticed(monkeypatch: pytest.MonkeyPatc
         ("bitrix/.Settings.php", "bitrix/.Settings.restore.php"),
         ("BITRIX/.SETTINGS.PHP", "BITRIX/.SETTINGS.restore.PHP"),
         ("bitrix/.\u017fettings.php", "bitrix/.\u017fettings.restore.php"),
+        ("local/.settings.php", "local/.settings.restore.php"),
         ("bitrix/php_interface/DBConn.php", "bitrix/php_interface/DBConn.restore.php"),
         (".HTaccess", ".HTaccess.restore"),
         ("bitrix/.settings.php.bak", "bitrix/.settings.php.bak"),

@@ -296,7 +296,7 @@ def test_renamed_variables_and_project_variables_are_what_they_say() -> None:
 
 def test_every_playbook_that_changes_something_looks_first() -> None:
     for file in sorted((ROOT / "playbooks").glob("*.yml")):
-        if file.stem in {"check_hosts", "send_test_letter"}:
+        if file.stem in {"check_hosts", "compare_environments", "send_test_letter"}:
             continue
         first = yaml.safe_load(file.read_text(encoding="utf-8"))[0]["tasks"][0]
         assert first["ansible.builtin.import_role"]["name"] == "variables", file.name

@@ -45,9 +45,17 @@ _SIDE_NAMES = {
     b".htaccess": b".htaccess.restore",
     b".htsecure": b".htsecure.restore",
     b"bitrix/.settings.php": b"bitrix/.settings.restore.php",
+    # the portal takes it before bitrix/.settings.php (portal_runtime C1)
+    b"local/.settings.php": b"local/.settings.restore.php",
     b"bitrix/php_interface/dbconn.php": b"bitrix/php_interface/dbconn.restore.php",
 }
-_SECRET = frozenset({b"bitrix/.settings.restore.php", b"bitrix/php_interface/dbconn.restore.php"})
+_SECRET = frozenset(
+    {
+        b"bitrix/.settings.restore.php",
+        b"local/.settings.restore.php",
+        b"bitrix/php_interface/dbconn.restore.php",
+    }
+)
 _FOLDERS_KEPT_OPEN = 256
 _LONGEST_COMPONENT, _LONGEST_PATH = 255, 4095
 _LARGE = 16 << 20

@@ -10,6 +10,7 @@ from boxlift.verify.release import Release
 # Names under which a restore keeps files that would be live in a document root (backup_format 6).
 SIDE_NAMES = {
     "bitrix/.settings.php": "bitrix/.settings.restore.php",
+    "local/.settings.php": "local/.settings.restore.php",
     "bitrix/php_interface/dbconn.php": "bitrix/php_interface/dbconn.restore.php",
     ".htaccess": ".htaccess.restore",
     ".htsecure": ".htsecure.restore",
