@@ -14,9 +14,11 @@ PYTEST ?=
 # What the bench is told: make bench BENCH="--quick unpack load"
 BENCH ?=
 BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core
+# The stories that CI tells, less than 18 minutes on two cores; the others are for test-all.
+MOLECULE ?= infrastructure
 TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
-.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance story bench faults variables clean-lab lock
+.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance molecule molecule-all story bench faults variables clean-lab lock
 
 help:
 	@echo 'make setup      .venv with boxlift and bxbackup'
@@ -24,6 +26,8 @@ help:
 	echo 'make test-fast  lint, unit and template tests: less than a minute'
 	echo 'make test       what CI runs: test-fast, bxbackup, integration, demo, acceptance on the lab'
 	echo 'make test-all   the same on a lab made anew, and the proofs by many repetitions: forecast, faults, fuzz'
+	echo 'make molecule   the roles on hosts of their own, with Molecule; MOLECULE="trixie clone" names stories'
+	echo 'make molecule-all  every story that there is: other platforms and topologies'
 	echo 'make lint       ruff, mypy, yamllint, ansible-lint'
 	echo 'make bench      side-by-side benchmarks, less than half an hour'
 	echo 'make clean-lab  remove all that the lab made, and nothing else'
@@ -79,6 +83,13 @@ test-all: lint integration
 	@$(BIN)/boxlift lab down
 	$(MAKE) demo acceptance story
 
+# Stories of Molecule with the same hosts share them; the hosts are gone when all has gone well.
+molecule: lab-packages
+	@$(BIN)/python -m tests.scenarios $(MOLECULE)
+
+molecule-all: lab-packages
+	@$(BIN)/python -m tests.scenarios --all
+
 # Hosts of its own beside those of the demo; they are gone when it has gone well.
 story: lab-packages
 	@$(BIN)/pytest -x tests/move $(PYTEST)
@@ -89,6 +100,7 @@ bench: setup
 
 clean-lab: setup
 	@$(BIN)/python -m tests.move
+	$(BIN)/python -m tests.scenarios --remove
 	$(BIN)/boxlift lab down --everything
 
 faults: setup
