@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import queue
 import re
+import threading
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -17,11 +20,12 @@ _MULTIPART = re.compile(r"\A([0-9a-f]{32})-([1-9]\d{0,4})\Z")
 _MIB = 1 << 20
 _USUAL = (5, 6, 7, 8, 10, 15, 16, 20, 25, 32, 50, 64, 100, 128, 200, 256, 512, 1024)
 _MOST_GUESSES = 4
+_STEP = 1 << 18
+_AHEAD = 8
 
 
 class _Hash(Protocol):
     def update(self, data: bytes, /) -> None: ...
-    def digest(self) -> bytes: ...
     def hexdigest(self) -> str: ...
 
 
@@ -75,6 +79,35 @@ class _Multipart:
         return self._outer.hexdigest()
 
 
+class _Hashing:
+    """Hashes pieces in a thread of its own: hashing and inflating both let go of the interpreter.
+
+    To be used as a context: at its end all pieces are hashed.
+    """
+
+    def __init__(self, hashes: Iterable[_Hash]) -> None:
+        self._hashes = tuple(hashes)
+        self._pieces: queue.Queue[bytes | None] = queue.Queue(_AHEAD)
+        self._thread = threading.Thread(target=self._work, daemon=True)
+
+    def __enter__(self) -> _Hashing:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pieces.put(None)
+        self._thread.join()
+
+    def take(self, piece: bytes) -> None:
+        """Hash a piece after those before it; waits while too many are waiting."""
+        self._pieces.put(piece)
+
+    def _work(self) -> None:
+        while (piece := self._pieces.get()) is not None:
+            for one in self._hashes:
+                one.update(piece)
+
+
 def is_md5(etag: str) -> bool:
     """Whether an ETag has the look of an object's MD5."""
     return _PLAIN.match(etag) is not None
@@ -111,22 +144,17 @@ def check(path: Path, name: str, size: int | None, etag: str | None, *, sliced: 
     pieces = _MULTIPART.match(etag) if etag else None
     length = path.stat().st_size
     guesses = [_Multipart(piece) for piece in piece_sizes(length, int(pieces[2]))] if pieces else []
-    hashes: list[_Hash | _Multipart] = [sha256, *([plain] if plain else []), *guesses]
-
-    def taken(piece: bytes) -> None:
-        for one in hashes:
-            one.update(piece)
-
     error: DamagedError | None = None
-    with path.open("rb") as file:
-        reader = VolumeReader(file, name, taken)
+    hashing = _Hashing([sha256, *([plain] if plain else []), *guesses])
+    with path.open("rb") as file, hashing:
+        reader = VolumeReader(file, name, hashing.take, step=_STEP)
         try:
             for _ in reader.blocks() if not sliced else ():
                 pass
         except DamagedError as found:
             error = found
         while piece := file.read(_MIB):
-            taken(piece)
+            hashing.take(piece)
     equal: bool | None = None
     if plain is not None:
         equal = plain.hexdigest() == etag

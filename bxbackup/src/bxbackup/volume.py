@@ -83,12 +83,14 @@ class VolumeReader:
     :param name: the volume's name, for errors.
     :param taken: told about every piece of the file before it is decoded: for hashes.
     :param slices: what the part before has left, if the parts are slices of one gzip stream.
+    :param step: bytes that are decoded at once.
     """
 
     file: BinaryIO
     name: str
     taken: Callable[[bytes], None] | None = None
     slices: Slices | None = None
+    step: int = _STEP
     compressed: int = 0
     uncompressed: int = 0
     members: int = 0
@@ -96,7 +98,7 @@ class VolumeReader:
     gzipped: bool = False
 
     def blocks(self) -> Iterator[bytes]:
-        """Uncompressed pieces of about 1 MiB, in order; all but the last are multiples of 512 bytes.
+        """Uncompressed pieces of about `step` bytes, in order; all but the last are multiples of 512 bytes.
 
         :raises DamagedError: a checksum, a length or the structure is wrong; carries part and byte offset.
         """
@@ -190,7 +192,7 @@ class VolumeReader:
                         cause=f"gzip member {self.members + 1}, from byte {start:,}, has no end",
                     )
             try:
-                data = decoder.decompress(pending, _STEP)
+                data = decoder.decompress(pending, self.step)
             except _DecodeError as error:
                 # The decoder does not tell how far it came: the place is known to the piece it was given.
                 raise self._damage(
