@@ -52,7 +52,8 @@ class Table:
     :param before: a table of the same name that must be left alone first.
     :param started: when this run began with it, UTC.
     :param spent: seconds of work in this run.
-    :param offered: bytes that were waiting when it was lined up; -1: it is not.
+    :param offered: bytes that were waiting when it was lined up among the large ones; -1: it is not.
+    :param lined_up: it is, among the small ones.
     """
 
     dump: TableDump
@@ -72,6 +73,7 @@ class Table:
     started: str | None = None
     spent: float = 0.0
     offered: int = -1
+    lined_up: bool = False
 
     @property
     def name(self) -> str:
@@ -218,7 +220,8 @@ class Catalogue:
         """Guards all that is here, and wakes those who wait for work."""
         self._tables: dict[TableDump, Table] = {}
         self._latest: dict[str, Table] = {}
-        self._offers: list[tuple[int, int, Table]] = []
+        self._large: list[tuple[int, int, Table]] = []
+        self._small: list[tuple[int, int, Table]] = []
         self._numbers = itertools.count()
         self._active: set[Table] = set()
         self._ended = self._stopped = False
@@ -290,21 +293,22 @@ class Catalogue:
 
     # work
 
-    def take(self) -> Table | None:
+    def take(self, *, smallest: bool = False) -> Table | None:
         """Wait for a table to work on; None: nothing is left to do. To be given back by `leave`.
 
+        :param smallest: rather than the largest, if there is one that is known to its end.
         :raises StoppedError: all are to end.
         """
         with self.changed:
             while True:
                 if self._stopped:
                     raise StoppedError
-                table = self._offered() or self._in_need()
+                table = (self._smallest() if smallest else None) or self._largest() or self._in_need()
                 if table is not None:
                     table.sessions += 1
                     self._active.add(table)
                     return table
-                if self._ended and not self._offers:
+                if self._ended and not self._large:
                     return None
                 self.changed.wait()
 
@@ -432,19 +436,32 @@ class Catalogue:
         return table.dump.closed or table.free_lot() is not None
 
     def _offer(self, table: Table) -> None:
-        """Line a table up for the next session, in front of smaller ones."""
+        """Line a table up for the next session: among the large ones, and once all of it is known among the
+        small ones."""
         if table.sessions or not self._workable(table):
             return
         waiting = table.size - table.bytes_in()
         if waiting > 2 * table.offered:
             table.offered = waiting
-            heapq.heappush(self._offers, (-waiting, next(self._numbers), table))
+            heapq.heappush(self._large, (-waiting, next(self._numbers), table))
+        if table.dump.closed and not table.lined_up:
+            table.lined_up = True
+            heapq.heappush(self._small, (waiting, next(self._numbers), table))
 
-    def _offered(self) -> Table | None:
+    def _largest(self) -> Table | None:
         """The largest table that nobody works on."""
-        while self._offers:
-            _, _, table = heapq.heappop(self._offers)
+        while self._large:
+            _, _, table = heapq.heappop(self._large)
             table.offered = -1
+            if not table.sessions and self._workable(table):
+                return table
+        return None
+
+    def _smallest(self) -> Table | None:
+        """The smallest table that nobody works on, of those that are known to their end."""
+        while self._small:
+            _, _, table = heapq.heappop(self._small)
+            table.lined_up = False
             if not table.sessions and self._workable(table):
                 return table
         return None

@@ -138,13 +138,17 @@ class Crew:
         self.known = False
         """The whole dump is known."""
 
-    def start(self, sessions: int) -> None:
-        """Let so many sessions work.
+    def start(self, sessions: int, large: int) -> None:
+        """Let sessions work.
 
         The threads do not hold up the end of the process: a load left in the middle goes on next time.
+
+        :param large: so many of them take the largest tables first, the others the smallest.
         """
         self._threads = [
-            threading.Thread(target=self._thread, name=f"load-{number}", daemon=True)
+            threading.Thread(
+                target=self._thread, name=f"load-{number}", daemon=True, kwargs={"smallest": number >= large}
+            )
             for number in range(sessions)
         ]
         for thread in self._threads:
@@ -192,16 +196,16 @@ class Crew:
 
     # sessions
 
-    def _thread(self) -> None:
+    def _thread(self, *, smallest: bool) -> None:
         with _Keeping(self._failures, self.halt):
-            self._work()
+            self._work(smallest=smallest)
 
-    def _work(self) -> None:
+    def _work(self, *, smallest: bool) -> None:
         """One session's part: table after table, until there is none."""
         session: Session | None = None
         with contextlib.closing(DumpReader(self._job.places)) as reader:
             try:
-                while table := self._catalogue.take():
+                while table := self._catalogue.take(smallest=smallest):
                     try:
                         session = self._stay_with(session, reader, table)
                     finally:

@@ -50,6 +50,8 @@ PACKET_MARGIN = 1024
 """Bytes of a packet that are not the statement's text, and to spare."""
 
 MOST_SESSIONS = 8
+"""Rows of large tables keep the server's cores busy, small tables its disk: four fsyncs each. So there are
+sessions for both at the same time. On 2 cores 6 sessions take a tenth less time than 3."""
 
 _AMBIGUOUS = frozenset({"big5", "cp932", "gb18030", "gbk", "sjis"})
 """Charsets with characters whose second byte is a backslash: what ends a string for a server that reads them
@@ -134,7 +136,7 @@ class LoadOptions:
     :param state_dir: where the load keeps its state.
     :param progress: called from one thread at a time, a few times a second at most.
     :param measured: told what each table has cost, from any thread.
-    :param sessions: parallel sessions; None for one more than this machine has cores, 8 at most.
+    :param sessions: parallel sessions; None for two more than twice this machine's cores, 8 at most.
     :param patience: seconds that the server may be away.
     """
 
@@ -311,7 +313,8 @@ class _Load:
     def _load_tables(self, crew: Crew, state: State) -> bool:
         """Load, while the dump arrives; False: it did not come to its end."""
         crew.known = self._at_end
-        crew.start(self._options.sessions or min(MOST_SESSIONS, (os.cpu_count() or 1) + 1))
+        cores = os.cpu_count() or 1
+        crew.start(self._options.sessions or min(MOST_SESSIONS, 2 * cores + 2), cores)
         kept = "the tables that were loaded stay in the database, for going on"
         try:
             _demand_known(self.reading.files, self._surveyor.unknown, kept)
