@@ -44,6 +44,11 @@ _ENGINES = frozenset({"innodb", "myisam", "aria", "memory", "heap"})
 
 _REACHING = frozenset({"SELECT", "DIRECTORY", "LOAD_FILE", "UNION"})
 _OPERATORS = frozenset("(,=+-*/%<>")
+_USUAL = re.compile(r"\ACREATE TABLE |\bENGINE=(?:InnoDB|MyISAM)(?![\w$])", re.ASCII)
+_REMARKABLE = re.compile(
+    r"SELECT|DIRECTORY|LOAD_FILE|UNION|ENGINE|TABLE|VALUES|LIKE|[.#]|--|/\*|\*/", re.IGNORECASE
+)
+"""What a definition must have somewhere, in its texts if nowhere else, to reach beyond its database."""
 
 
 def beyond_its_database(definition: str) -> str | None:
@@ -51,6 +56,8 @@ def beyond_its_database(definition: str) -> str | None:
 
     Comments are taken for it: what servers see in them depends on their version.
     """
+    if not _REMARKABLE.search(_USUAL.sub(" ", definition)):
+        return None
     raw = tokens(definition)
     if _hides(raw):
         return "a comment in a definition"
