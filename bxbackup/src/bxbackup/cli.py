@@ -7,7 +7,7 @@ import ctypes
 import logging
 import shlex
 import sys
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -159,7 +159,8 @@ DEFAULT_STATE = Path("bxbackup-state")
 
 def _version(asked: bool) -> None:
     if asked:
-        typer.echo(version("bxbackup"))
+        # takes longer to import than all of ours
+        typer.echo(import_module("importlib.metadata").version("bxbackup"))
         raise typer.Exit
 
 

@@ -1,4 +1,5 @@
-"""What each command does, from its options to its exit code; those that fill a database in `filling`."""
+"""What each command does, from its options to its exit code; those that fill a database in `filling`, that
+fetch in `fetching`."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from bxbackup.verification import verify as read_all
 from bxbackup.volume import peek
 
 if TYPE_CHECKING:
-    from bxbackup.filling import compare, load, restore, settings
+    from bxbackup.fetching import restore
+    from bxbackup.filling import compare, load, settings
 
 __all__ = ["compare", "inspect", "load", "restore", "settings", "status", "unpack", "verify"]
 
@@ -29,7 +31,8 @@ __all__ = ["compare", "inspect", "load", "restore", "settings", "status", "unpac
 def __getattr__(name: str) -> Any:
     """Import the commands that take long to import when they are called."""
     if name in __all__:
-        return getattr(import_module("bxbackup.filling"), name)
+        module = "fetching" if name == "restore" else "filling"
+        return getattr(import_module(f"bxbackup.{module}"), name)
     raise AttributeError(name)
 
 

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import time
+from importlib import import_module
 from types import TracebackType
 from typing import TYPE_CHECKING
-
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    Progress,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
 
 from bxbackup.report import amount, console, duration
 from bxbackup.status import Status
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
     from bxbackup.comparison import Comparison
     from bxbackup.crew import LoadProgress
 
 _EVERY = 10.0
+
+
+def _moving_line(out: Console) -> Progress:
+    """A bar with what is done and how long it will take; what draws it is imported only for a terminal."""
+    rich = import_module("rich.progress")
+    columns = [
+        rich.TextColumn("{task.description}"),
+        rich.BarColumn(),
+        rich.DownloadColumn(),
+        rich.TransferSpeedColumn(),
+        rich.TimeRemainingColumn(),
+    ]
+    found: Progress = rich.Progress(*columns, console=out, transient=True)
+    return found
 
 
 class Display:
@@ -40,15 +49,7 @@ class Display:
         self._progress: Progress | None = None
         self._began = self._said = time.monotonic()
         if self._out.is_terminal and not self._out.is_dumb_terminal and not quiet:
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                DownloadColumn(),
-                TransferSpeedColumn(),
-                TimeRemainingColumn(),
-                console=self._out,
-                transient=True,
-            )
+            self._progress = _moving_line(self._out)
 
     def __enter__(self) -> Display:
         if self._progress is not None:

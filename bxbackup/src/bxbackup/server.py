@@ -154,6 +154,8 @@ class Session:
                 conv=converters,
                 autocommit=True,
                 connect_timeout=CONNECT_TIMEOUT,
+                # a socket has no line to listen on, and each session's context reads all certificates
+                ssl_disabled=account.socket is not None and not account.tls,
                 ssl_ca=account.tls.get("ssl-ca"),
                 ssl_cert=account.tls.get("ssl-cert"),
                 ssl_key=account.tls.get("ssl-key"),
