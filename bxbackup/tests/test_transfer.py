@@ -383,7 +383,7 @@ def test_a_connection_that_falls_silent_while_others_work_is_cut_soon(
 
 def test_a_poor_line_costs_little_more_than_the_backup(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A hundred parts, one comes damaged, a connection in thirty is reset in the middle of a piece."""
-    monkeypatch.setattr(transfer, "SMALLEST_SEGMENT", 100_000)
+    monkeypatch.setattr(transfer, "SMALLEST_SEGMENT", 1 << 18)
     store.serve(30_000_000, 300_032, members=1)
     name = f"{NAME}.40"
     data = bytearray(store.parts[name])

@@ -46,14 +46,14 @@ from bxbackup.source import Part, Source
 from bxbackup.state import now
 from bxbackup.volume import MARKS_LENGTH, Marks, are_slices, read_marks
 
-HEAD = 1 << 16
+HEAD = 1 << 14
 _LOOK = 2
 # Per connection; a connection waits when twice as much is not yet on the disk.
 SAVE_EVERY = 3 << 19
 _SAVE_SECONDS = 3.0
 _SEGMENT_SECONDS = 8.0
 SMALLEST_SEGMENT, LARGEST_SEGMENT = 1 << 20, 32 << 20
-_SMALLEST_TAIL = 1 << 18
+_SMALLEST_TAIL = 1 << 16
 _FETCHES = 3
 _CHANGES = 3
 _IDLE = 0.5
