@@ -1,21 +1,21 @@
 #!/usr/bin/python
-"""Ansible module: does a service present the certificate that it should."""
+"""Ansible module: which certificate does a service present, and for how long is it good."""
 
 from __future__ import annotations
 
-import hashlib
-import socket
-import ssl
 import time
+from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.boxlift_tls import presented, wait_for
 
 DOCUMENTATION = """
 ---
 module: served_certificate
 short_description: See which certificate a TLS service presents
 description:
-  - Connects from the host, compares the certificate's SHA-256 with the one expected, waits for it if need be.
+  - Connects from the host. With a fingerprint it waits until that certificate is presented; with
+    C(minimum_days) it fails where less is left. Changes nothing.
   - Whom the certificate is for and who signed it is not judged here, C(certificate_check) does that before.
 author: The boxlift authors
 options:
@@ -32,11 +32,15 @@ options:
     type: str
     required: true
   fingerprint:
-    description: SHA-256 of the certificate that must be presented, hex.
+    description: SHA-256 of the certificate that must be presented, hex. Empty takes any.
     type: str
-    required: true
+    default: ""
+  minimum_days:
+    description: Fail where the certificate ends sooner.
+    type: int
+    default: 0
   timeout:
-    description: Seconds to wait for it.
+    description: Seconds to wait for the fingerprint.
     type: int
     default: 15
 """
@@ -47,6 +51,12 @@ EXAMPLES = """
     port: 443
     server_name: portal.example.com
     fingerprint: "{{ checked.fingerprint }}"
+
+- name: It is good for three weeks more
+  served_certificate:
+    port: 443
+    server_name: portal.example.com
+    minimum_days: 21
 """
 
 RETURN = """
@@ -54,18 +64,21 @@ protocol:
   description: TLS version of the connection, such as TLSv1.3.
   returned: success
   type: str
+fingerprint:
+  description: SHA-256 of the certificate, hex.
+  returned: success
+  type: str
+not_after:
+  description: End of the certificate, ISO 8601, UTC.
+  returned: success
+  type: str
+days_left:
+  description: Whole days until then.
+  returned: always, if somebody answered
+  type: int
 """
 
-
-def presented(host: str, port: int, server_name: str) -> tuple[str, str]:
-    """SHA-256 of the certificate that a service presents, and the TLS version."""
-    context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    plain = socket.create_connection((host, port), timeout=5)
-    with context.wrap_socket(plain, server_hostname=server_name) as connection:
-        certificate = connection.getpeercert(binary_form=True) or b""
-        return hashlib.sha256(certificate).hexdigest(), connection.version() or ""
+DAY = 86400
 
 
 def main() -> None:
@@ -75,25 +88,36 @@ def main() -> None:
             "host": {"type": "str", "default": "127.0.0.1"},
             "port": {"type": "int", "required": True},
             "server_name": {"type": "str", "required": True},
-            "fingerprint": {"type": "str", "required": True},
+            "fingerprint": {"type": "str", "default": ""},
+            "minimum_days": {"type": "int", "default": 0},
             "timeout": {"type": "int", "default": 15},
         },
         supports_check_mode=True,
     )
-    host, port = module.params["host"], module.params["port"]
-    end = time.monotonic() + module.params["timeout"]
-    while True:
-        try:
-            fingerprint, protocol = presented(host, port, module.params["server_name"])
-        except OSError as error:
-            cause = f"no TLS connection to {host}:{port}: {error}"
-        else:
-            if fingerprint == module.params["fingerprint"]:
-                module.exit_json(changed=False, protocol=protocol)
-            cause = f"{host}:{port} presents another certificate (sha256 {fingerprint})"
-        if time.monotonic() >= end:
-            module.fail_json(msg=cause)
-        time.sleep(0.5)
+    params: dict[str, Any] = module.params
+    where = (params["host"], params["port"], params["server_name"])
+    if params["fingerprint"]:
+        trouble = wait_for(*where, params["fingerprint"], params["timeout"])
+        if trouble is not None:
+            module.fail_json(msg=trouble)
+    try:
+        found = presented(*where)
+    except OSError as error:
+        module.fail_json(msg=f"no TLS connection to {where[0]}:{where[1]}: {error}")
+    ends = found.not_after()
+    result = {
+        "protocol": found.protocol,
+        "fingerprint": found.fingerprint,
+        "not_after": time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime(ends)),
+        "days_left": int((ends - time.time()) // DAY),
+    }
+    if result["days_left"] < params["minimum_days"]:
+        module.fail_json(
+            msg=f"the certificate on port {where[1]} ends on {result['not_after'][:10]},"
+            f" in {result['days_left']} days; {params['minimum_days']} are wanted",
+            **result,
+        )
+    module.exit_json(changed=False, **result)
 
 
 if __name__ == "__main__":

@@ -125,15 +125,23 @@ async def signed_in(browser: Browser, setting: Setting) -> Browser:
     return browser
 
 
+@pytest.fixture(scope="session")
+def ca_file(setting: Setting) -> Path | None:
+    """The authority to trust; None for those of the system."""
+    value = setting("acceptance_ca_file", None)
+    return Path(str(value)) if value else None
+
+
 @pytest.fixture
-async def browser(inventory: Inventory, portal_name: str, setting: Setting) -> AsyncIterator[Browser]:
+async def browser(
+    inventory: Inventory, portal_name: str, setting: Setting, ca_file: Path | None
+) -> AsyncIterator[Browser]:
     """A web client of the target portal, without a session."""
-    ca_file = setting("acceptance_ca_file", None)
     user = setting("web_basic_auth_user", None)
     async with Browser(
         domain=str(setting("portal_domain")),
         address=inventory.address(portal_name),
-        ca_file=Path(str(ca_file)) if ca_file else None,
+        ca_file=ca_file,
         credentials=(str(user), str(setting("vault_web_basic_auth_password"))) if user else None,
     ) as client:
         yield client

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,9 +130,11 @@ class Browser:
             )
 
     @asynccontextmanager
-    async def subscribe(self, path: str) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async def subscribe(
+        self, path: str, protocols: Sequence[str] = ()
+    ) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         """Open a websocket; a refused signature shows only after the handshake (portal_runtime E6)."""
-        async with self._session.ws_connect(path) as channel:
+        async with self._session.ws_connect(path, protocols=protocols) as channel:
             yield channel
 
 

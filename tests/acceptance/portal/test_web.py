@@ -1,9 +1,7 @@
 """What anybody who reaches the portal's web server may see, and what nobody may."""
 
 import socket
-import ssl
 from http import HTTPStatus
-from pathlib import Path
 
 import pytest
 from testinfra.host import Host
@@ -60,43 +58,6 @@ async def test_unknown_address_reaches_the_portal(browser: Browser) -> None:
 async def test_administrator_signs_in(signed_in: Browser) -> None:
     page = await signed_in.get("/", json=True)
     assert page.status == HTTPStatus.OK
-
-
-def handshake(
-    address: str, name: str, port: int, ca_file: Path | None, version: ssl.TLSVersion
-) -> str | None:
-    context = ssl.create_default_context(cafile=str(ca_file) if ca_file else None)
-    context.minimum_version = context.maximum_version = version
-    with (
-        socket.create_connection((address, port), timeout=10) as plain,
-        context.wrap_socket(plain, server_hostname=name) as tls,
-    ):
-        return tls.version()
-
-
-@pytest.fixture(scope="module")
-def ca_file(setting: Setting) -> Path | None:
-    value = setting("acceptance_ca_file", None)
-    return Path(str(value)) if value else None
-
-
-@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
-def test_certificate_is_valid_for_the_portal(
-    inventory: Inventory, portal_name: str, setting: Setting, ca_file: Path | None, version: ssl.TLSVersion
-) -> None:
-    agreed = handshake(inventory.address(portal_name), str(setting("portal_domain")), 443, ca_file, version)
-    assert agreed is not None
-
-
-@pytest.mark.parametrize("port", [8089, 5061])
-def test_certificate_is_valid_for_telephony(
-    inventory: Inventory, target: str, setting: Setting, ca_file: Path | None, port: int
-) -> None:
-    hosts = inventory.names(f"telephony:&{target}")
-    if not hosts:
-        pytest.skip("the inventory has no telephony host")
-    domain = str(inventory.setting(hosts[0], "telephony_domain"))
-    assert handshake(inventory.address(hosts[0]), domain, port, ca_file, ssl.TLSVersion.TLSv1_2)
 
 
 async def test_plain_http_goes_to_https(inventory: Inventory, portal_name: str, setting: Setting) -> None:

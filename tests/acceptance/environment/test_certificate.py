@@ -1,0 +1,48 @@
+"""The certificates that are really presented are good for a while yet."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from boxlift.verify import tls
+from boxlift.verify.inventory import Inventory, Setting
+
+# certbot renews 30 days before the end; whoever buys needs days for the order.
+DAYS = 21
+
+
+@pytest.fixture(scope="module")
+def least(setting: Setting) -> timedelta:
+    return timedelta(days=int(str(setting("acceptance_certificate_days", DAYS))))
+
+
+def test_portal_certificate_has_time_left(
+    inventory: Inventory, portal_name: str, setting: Setting, ca_file: Path | None, least: timedelta
+) -> None:
+    folder = str(setting("certificate_folder", "/etc/ssl/boxlift"))
+    if not inventory.connect(portal_name).file(f"{folder}/fullchain.pem").exists:
+        pytest.skip("no certificate is deployed yet")
+    ports = setting("certificate_ports", [443])
+    assert isinstance(ports, list)
+    address, domain = inventory.address(portal_name), str(setting("portal_domain"))
+    left = {port: tls.served(address, domain, int(port), ca_file).left for port in ports}
+    assert {port: time.days for port, time in left.items() if time < least} == {}
+
+
+def test_telephony_certificate_has_time_left(
+    inventory: Inventory, target: str, ca_file: Path | None, least: timedelta
+) -> None:
+    left = {}
+    for host in inventory.names(f"telephony:&{target}"):
+        ports = inventory.setting(host, "telephony_certificate_ports", [8089, 5061])
+        domain = str(inventory.setting(host, "telephony_domain"))
+        assert isinstance(ports, list)
+        for port in ports:
+            try:
+                left[host, port] = tls.served(inventory.address(host), domain, int(port), ca_file).left
+            except ConnectionRefusedError:
+                pytest.skip(f"{host} does not serve TLS on {port} yet")
+    if not left:
+        pytest.skip("the inventory has no telephony host")
+    assert {place: time.days for place, time in left.items() if time < least} == {}
