@@ -305,7 +305,7 @@ class Exchange:
 
     def _take_back(self, before: Record, running: bool) -> str:
         """Put everything back; how that ended, as half a sentence."""
-        for name, state in reversed(before.states.items()):
+        for name, state in reversed(list(before.states.items())):
             put(Path(name), state)
         # Folders that were made for the new files alone.
         for path in self.wanted:

@@ -3,6 +3,7 @@
 from tests.acceptance.conftest import (
     active_release,
     browser,
+    ca_file,
     database,
     host_of,
     inventory,
@@ -19,6 +20,7 @@ from tests.acceptance.conftest import (
 __all__ = [
     "active_release",
     "browser",
+    "ca_file",
     "database",
     "host_of",
     "inventory",

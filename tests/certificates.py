@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -41,12 +42,37 @@ def make(
     """A certificate that begins and ends some days from now; without names it is an authority."""
     own = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    made = sign(
+        subject,
+        own.public_key(),
+        issuer or own,
+        names,
+        begin=begin,
+        days=days,
+        usage=usage,
+        issuer_at=issuer_at,
+    )
+    return Holder(made, own)
+
+
+def sign(
+    subject: x509.Name,
+    public_key: CertificatePublicKeyTypes,
+    issuer: Holder | Key,
+    names: Sequence[str] = (),
+    *,
+    begin: int = -1,
+    days: int = 90,
+    usage: x509.ObjectIdentifier = ExtendedKeyUsageOID.SERVER_AUTH,
+    issuer_at: str | None = None,
+) -> x509.Certificate:
+    """A certificate for somebody's key; one that is signed with a bare key signs itself."""
     now = datetime.now(UTC)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(issuer.certificate.subject if issuer else subject)
-        .public_key(own.public_key())
+        .issuer_name(issuer.certificate.subject if isinstance(issuer, Holder) else subject)
+        .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now + timedelta(days=begin))
         .not_valid_after(now + timedelta(days=days))
@@ -61,7 +87,7 @@ def make(
             AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(issuer_at)
         )
         builder = builder.add_extension(x509.AuthorityInformationAccess([place]), critical=False)
-    return Holder(builder.sign(issuer.key if issuer else own, SHA256()), own)
+    return builder.sign(issuer.key if isinstance(issuer, Holder) else issuer, SHA256())
 
 
 def key_file(

@@ -10,7 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.certificates import Holder, key_file, make, pem
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from tests.certificates import Holder, key_file, make, pem, sign
 
 ROOT = Path(__file__).parents[2]
 
@@ -33,6 +36,15 @@ class Seller:
     def sell(self, names: Sequence[str], *, begin: int = -1, days: int = 90) -> Holder:
         return make(names[0], self.middle, names=names, begin=begin, days=days)
 
+    def sign(self, request: Path, into: Path) -> x509.Certificate:
+        """Do what a seller does with a signing request: names and key are those of the request."""
+        asked = x509.load_pem_x509_csr(request.read_bytes())
+        signed = sign(asked.subject, asked.public_key(), self.middle, alternative_names(asked))
+        into.write_bytes(
+            b"".join(each.public_bytes(Encoding.PEM) for each in (signed, self.middle.certificate))
+        )
+        return signed
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -50,25 +62,54 @@ class Outcome:
         ]
 
 
+def alternative_names(request: x509.CertificateSigningRequest) -> list[str]:
+    """DNS names that a signing request asks for."""
+    found = request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return found.get_values_for_type(x509.DNSName)
+
+
 @dataclass(frozen=True)
 class Deployment:
-    """Runs the playbook as an operator does, with a certificate of the seller's."""
+    """Runs the playbooks as an operator does, with files of their own where the inventory names its own."""
 
     inventory: Path
     folder: Path
     roots: Path
 
+    @property
+    def certificate(self) -> Path:
+        return self.folder / "production.pem"
+
+    @property
+    def key(self) -> Path:
+        return self.folder / "privkey.pem"
+
+    @property
+    def next_key(self) -> Path:
+        return self.folder / "privkey.pem.next"
+
+    @property
+    def request(self) -> Path:
+        return self.folder / "production.csr"
+
     def run(self, chain: Sequence[Holder], key: Holder | None = None) -> Outcome:
         """Put these files where the inventory says, and deploy."""
-        certificate = pem(self.folder / "production.pem", *chain)
-        private = key_file(self.folder, (key or chain[0]).key)
+        pem(self.certificate, *chain)
+        key_file(self.folder, (key or chain[0]).key)
+        return self.play("deploy_certificate")
+
+    def play(self, playbook: str, **more: object) -> Outcome:
+        """Run a playbook."""
         given = {
             "certificate_source": "files",
-            "certificate_file": str(certificate),
-            "certificate_key_file": str(private),
+            "certificate_store": str(self.folder),
+            "certificate_file": str(self.certificate),
+            "certificate_key_file": str(self.key),
+            "certificate_request_file": str(self.request),
             "certificate_roots_file": str(self.roots),
             "certificate_trust_roots": False,
             "telephony_certificate_roots_file": str(self.roots),
+            **more,
         }
         variables = self.folder / "given.json"
         variables.write_text(json.dumps(given), encoding="utf-8")
@@ -77,7 +118,7 @@ class Deployment:
                 str(Path(sys.executable).with_name("ansible-playbook")),
                 f"--inventory={self.inventory}",
                 f"--extra-vars=@{variables}",
-                str(ROOT / "playbooks" / "deploy_certificate.yml"),
+                str(ROOT / "playbooks" / f"{playbook}.yml"),
             ],
             env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
             cwd=ROOT,

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.boxlift_certificate import covers, examine
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -20,7 +19,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from tests.certificates import Holder, key_file, make, pem
+from module_utils.boxlift_certificate import covers, examine
+from tests.certificates import Holder, Key, key_file, make, pem
 
 NAMES = ["portal.example.com", "pbx.example.com"]
 
@@ -146,7 +146,7 @@ def test_the_key_of_a_renewal_lies_beside(tmp_path: Path, root: Holder, middle: 
     assert pair.key == mine
 
 
-FORMS = {
+FORMS: dict[str, tuple[Callable[[list[x509.Certificate], Key], bytes], str]] = {
     "p7b": (
         lambda chain, key: pkcs7.serialize_certificates(chain, Encoding.PEM),
         "openssl pkcs7 -print_certs",

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.boxlift_exchange import (
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from module_utils.boxlift_exchange import (
     Exchange,
     ExchangeError,
     Record,
@@ -24,9 +26,7 @@ from ansible.module_utils.boxlift_exchange import (
     state_of,
     with_block,
 )
-from ansible.module_utils.boxlift_tls import presented, wait_for
-from cryptography.hazmat.primitives.serialization import Encoding
-
+from module_utils.boxlift_tls import presented, wait_for
 from tests.certificates import key_file, make, pem
 
 OLD, NEW = b"old certificate", b"new certificate"

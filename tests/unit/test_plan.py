@@ -116,7 +116,7 @@ def test_a_projects_plan_drops_adds_and_changes_steps() -> None:
     plan = parse_plan(OWN, "plan.yml", default_plan())
     assert plan.ids() == ["provision-production", "install-portal", "warm-up", "deploy-certificate"]
     assert plan.step("install-portal").estimate == 10800
-    assert plan.step("install-portal").playbooks == ("install_portal.yml",)
+    assert plan.step("install-portal").playbooks == ("install_portal.yml", "request_certificate.yml")
 
 
 def test_needs_on_dropped_steps_pass_on_to_what_those_needed() -> None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from testinfra.host import Host
 
@@ -26,6 +27,7 @@ from tests.scenarios.deployment import Deployment, Seller
 Presented = Callable[[], dict[tuple[str, int], str]]
 
 OK = 200
+PRIVATE = 0o600
 SIZE = 1048576
 FOLDERS = {"portal-1": "/etc/ssl/boxlift /etc/nginx", "pbx-1": "/etc/asterisk"}
 
@@ -68,7 +70,11 @@ async def test_connections_live_through_a_replacement(
     presented: Presented,
 ) -> None:
     portal, telephony = (inventory.address(host) for host in FOLDERS)
-    bought = seller.sell(names)
+    asked = await asyncio.to_thread(deployment.play, "request_certificate")
+    assert asked.code == 0, asked.output
+    key = deployment.key.read_bytes()
+    assert deployment.key.stat().st_mode & 0o777 == PRIVATE
+    bought = seller.sign(deployment.request, deployment.certificate)
     channel = new_channel_id()
     settings = tls.context(ca_file)
     path = f"/bitrix/subws/?CHANNEL_ID={sign(channel, str(setting('vault_push_signature_key')))}"
@@ -85,9 +91,9 @@ async def test_connections_live_through_a_replacement(
             Browser(names[1], telephony, ca_file) as softphone,
             softphone.subscribe(sip_over_websocket, ["sip"]) as telephone,
         ):
-            outcome = await asyncio.to_thread(deployment.run, [bought, seller.middle])
+            outcome = await asyncio.to_thread(deployment.play, "deploy_certificate")
             assert outcome.code == 0, outcome.output
-            assert set(presented().values()) == {fingerprint(bought)}
+            assert set(presented().values()) == {bought.fingerprint(SHA256()).hex()}
 
             publish = "curl -sS -o /dev/null -w '%%{http_code}' -H 'Message-Expiry: 60' --data %s %s"
             url = f"http://127.0.0.1:8895/bitrix/pub/?CHANNEL_ID={channel}"
@@ -99,6 +105,32 @@ async def test_connections_live_through_a_replacement(
             assert not telephone.closed
         assert line.register("101", "telephone").status == OK
         assert Download(slow).rest() == SIZE
+    assert deployment.key.read_bytes() == key
+
+
+def test_a_renewal_has_a_key_of_its_own_that_takes_the_place_of_the_former(
+    deployment: Deployment, seller: Seller, presented: Presented
+) -> None:
+    nothing = deployment.play("request_certificate")
+    assert nothing.code == 0, nothing.output
+    assert nothing.changed == []
+    assert not deployment.next_key.exists()
+
+    former = deployment.key.read_bytes()
+    assert deployment.play("request_certificate", certificate_renew=True).changed == ["portal-1"]
+    assert deployment.play("request_certificate", certificate_renew=True).changed == []
+    assert deployment.key.read_bytes() == former
+    beside = deployment.next_key.read_bytes()
+    assert beside != former
+
+    renewed = seller.sign(deployment.request, deployment.certificate)
+    outcome = deployment.play("deploy_certificate")
+    assert outcome.code == 0, outcome.output
+    assert set(presented().values()) == {renewed.fingerprint(SHA256()).hex()}
+    assert deployment.key.read_bytes() == beside
+    assert not deployment.next_key.exists()
+    again = deployment.play("deploy_certificate")
+    assert again.changed == [], again.output
 
 
 def test_the_same_again_changes_nothing(deployment: Deployment, seller: Seller, current: Holder) -> None:
