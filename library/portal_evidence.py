@@ -13,6 +13,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.boxlift_original import Original
 from ansible.module_utils.boxlift_people import People
 from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError, quoted
+from ansible.module_utils.boxlift_tasks import TaskComments
 
 DOCUMENTATION = r"""
 module: portal_evidence
@@ -61,6 +62,7 @@ class Evidence:
         self._schema = schema
         self._original = Original(database, release, schema)
         self._people = People(database, release, schema)
+        self._comments = TaskComments(database, schema)
         self._baseline = baseline
 
     def figures(self) -> dict[str, Figure]:
@@ -71,8 +73,11 @@ class Evidence:
             "dead_bots": self.dead_bots,
             "dump_seconds": self.dump_seconds,
             "lost_rights": self.lost_rights,
+            "lost_task_chats": self.lost_task_chats,
+            "lost_task_forum": self.lost_task_forum,
             "network_users": self.network_users,
             "orphan_tasks": self.orphan_tasks,
+            "outgoing_webhooks": self.outgoing_webhooks,
             "search_rows": self.search_rows,
         }
         return {name: count() for name, count in counts.items()}
@@ -99,13 +104,15 @@ class Evidence:
 
     def dead_bots(self) -> Figure:
         """Bots whose module the portal lacks, or whose application is not active now (portal_runtime J4)."""
-        if not self._has("b_im_bot", "b_module", "b_rest_app"):
+        if not self._has("b_im_bot", "b_module", "b_rest_app", "b_user"):
             return figure(None)
         rows = self._db.rows(
             f"SELECT b.`CODE`, b.`MODULE_ID` FROM {self._name('b_im_bot')} b"
-            f" WHERE NOT EXISTS (SELECT 1 FROM {self._name('b_module')} m WHERE m.`ID` = b.`MODULE_ID`)"
+            # nobody writes to a bot whose account is switched off
+            f" JOIN {self._name('b_user')} u ON u.`ID` = b.`BOT_ID` AND u.`ACTIVE` = 'Y'"
+            f" WHERE (NOT EXISTS (SELECT 1 FROM {self._name('b_module')} m WHERE m.`ID` = b.`MODULE_ID`)"
             f" OR (b.`MODULE_ID` = 'rest' AND NOT EXISTS (SELECT 1 FROM {self._name('b_rest_app')} a"
-            " WHERE a.`CLIENT_ID` = b.`APP_ID` AND a.`ACTIVE` = 'Y')) ORDER BY b.`BOT_ID`"
+            " WHERE a.`CLIENT_ID` = b.`APP_ID` AND a.`ACTIVE` = 'Y'))) ORDER BY b.`BOT_ID`"
         )
         return figure([f"{code} ({module})" for code, module in rows])
 
@@ -144,11 +151,28 @@ class Evidence:
         """Tasks whose discussion is missing (portal_runtime J4)."""
         if not self._has("b_tasks", "b_forum_topic"):
             return figure(None)
-        rows = self._db.rows(
-            f"SELECT t.`ID` FROM {self._name('b_tasks')} t LEFT JOIN {self._name('b_forum_topic')} f"
-            " ON f.`ID` = t.`FORUM_TOPIC_ID` WHERE t.`FORUM_TOPIC_ID` > 0 AND f.`ID` IS NULL ORDER BY t.`ID`"
-        )
-        return figure([f"task {task}" for (task,) in rows])
+        return figure([f"task {task}" for task in self._comments.lost_topics()])
+
+    def lost_task_chats(self) -> Figure:
+        """Tasks whose chat is missing (portal_runtime J4)."""
+        if not self._has("b_tasks_task_chat", "b_im_chat"):
+            return figure(None)
+        return figure([f"task {task}" for task in self._comments.lost_chats()])
+
+    def lost_task_forum(self) -> Figure:
+        """One where the forum of the tasks' discussions does not exist (portal_runtime J4)."""
+        if not self._has("b_option", "b_forum"):
+            return figure(None)
+        forum = self._comments.forum()
+        return figure([] if forum.exists else [f"forum {forum.named}"])
+
+    def outgoing_webhooks(self) -> Figure:
+        """Webhooks that the vendor's registration sent: they are created anew (portal_runtime J4)."""
+        if not self._has("b_rest_event"):
+            return figure(None)
+        rows = self._original.rows("b_rest_event", ["ID", "APP_ID", "EVENT_NAME", "TITLE"])
+        own = [row for row in rows if row["APP_ID"] in (None, "", "0")]
+        return figure([f"{row['TITLE'] or row['ID']} ({row['EVENT_NAME']})" for row in own])
 
     def search_rows(self) -> Figure:
         """Elements in the search index (portal_runtime F)."""

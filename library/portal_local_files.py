@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
@@ -31,9 +32,21 @@ RETURN = r"""
 local: {description: Files that are on the host., returned: always, type: int}
 missing: {description: Files that are not., returned: always, type: int}
 examples: {description: Some of the missing ones., returned: always, type: list}
+buckets:
+  description: Missing files by bucket; one that C(b_clouds_file_bucket) does not know has no name.
+  returned: always
+  type: dict
 """
 
 _BATCH = 1000
+
+
+def bucket_names(database: Database, schema: str) -> dict[str, str]:
+    """Buckets that the portal knows: ID → name."""
+    if "BUCKET" not in database.columns(schema, "b_clouds_file_bucket"):
+        return {}
+    rows = database.rows(f"SELECT ID, BUCKET FROM {quoted(schema)}.`b_clouds_file_bucket`")
+    return {str(number): str(name) for number, name in rows}
 
 
 def main() -> None:
@@ -51,17 +64,23 @@ def main() -> None:
     schema, upload = module.params["database"], Path(module.params["upload"])
     local: list[str] = []
     missing: list[str] = []
+    buckets: Counter[str] = Counter()
     try:
         database = Database(module.params)
         if "HANDLER_ID" not in database.columns(schema, "b_file"):
-            module.exit_json(changed=False, local=0, missing=0, examples=[])
+            module.exit_json(changed=False, local=0, missing=0, examples=[], buckets={})
         table = f"{quoted(schema)}.`b_file`"
-        for number, folder, name, size in database.rows(
-            f"SELECT ID, SUBDIR, FILE_NAME, FILE_SIZE FROM {table} WHERE COALESCE(HANDLER_ID, '') <> ''"
+        names = bucket_names(database, schema)
+        for number, folder, name, size, bucket in database.rows(
+            "SELECT ID, SUBDIR, FILE_NAME, FILE_SIZE, HANDLER_ID"
+            f" FROM {table} WHERE COALESCE(HANDLER_ID, '') <> ''"
         ):
             path = upload / str(folder or "") / str(name)
-            there = path.is_file() and path.stat().st_size == int(size or 0)
-            (local if there else missing).append(str(number) if there else f"{folder}/{name}")
+            if path.is_file() and path.stat().st_size == int(size or 0):
+                local.append(str(number))
+            else:
+                missing.append(f"{folder}/{name}")
+                buckets[f"{bucket}: {names.get(str(bucket), 'no such bucket')}"] += 1
         if not module.check_mode:
             for start in range(0, len(local), _BATCH):
                 batch = local[start : start + _BATCH]
@@ -70,7 +89,9 @@ def main() -> None:
             database.commit()
     except SqlError as error:
         module.fail_json(msg=f"files of {schema}: {error}")
-    module.exit_json(changed=bool(local), local=len(local), missing=len(missing), examples=missing[:10])
+    module.exit_json(
+        changed=bool(local), local=len(local), missing=len(missing), examples=missing[:10], buckets=buckets
+    )
 
 
 if __name__ == "__main__":

@@ -21,12 +21,15 @@ final class Router
 
     private const OPEN = [Pages\Auth::class];
 
+    /** Addresses that are shown by a public file, which a backup may lack (portal_runtime J4). */
+    private const FILES = ['~^/task/comments/~' => '/task/comments/index.php'];
+
     public static function serve(): void
     {
         global $USER;
         $path = (string)parse_url((string)($_SERVER['REQUEST_URI'] ?? '/'), PHP_URL_PATH);
         foreach (self::ROUTES as $pattern => $page) {
-            if (!preg_match($pattern, $path, $found)) {
+            if (!preg_match($pattern, $path, $found) || !self::hasFile($path)) {
                 continue;
             }
             if (!$USER->IsAuthorized() && !in_array($page[0], self::OPEN, true)) {
@@ -38,6 +41,16 @@ final class Router
             return;
         }
         Page::problem(404, 'not_found', 'There is no such page.');
+    }
+
+    private static function hasFile(string $path): bool
+    {
+        foreach (self::FILES as $pattern => $file) {
+            if (preg_match($pattern, $path)) {
+                return is_file(Application::getDocumentRoot() . $file);
+            }
+        }
+        return true;
     }
 
     private static function signIn(): void

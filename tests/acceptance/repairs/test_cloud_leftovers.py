@@ -1,0 +1,52 @@
+"""Nothing of the cloud is left that the box would stumble over (portal_runtime D4, B2.6, J4)."""
+
+from pathlib import Path
+
+from testinfra.host import Host
+
+from boxlift.verify.release import Release
+
+
+def test_every_module_has_its_folder(portal: Host, active_release: Release) -> None:
+    registered = {row[0] for row in active_release.database.rows("SELECT ID FROM b_module")}
+    folders = portal.check_output("ls -1 %s", f"{active_release.root}/bitrix/modules").splitlines()
+    assert registered - set(folders) == set()
+
+
+def test_no_handler_restricts_hosts(active_release: Release) -> None:
+    found = active_release.database.value(
+        "SELECT COUNT(*) FROM b_module_to_module"
+        " WHERE TO_MODULE_ID = 'bitrix24' OR TO_CLASS LIKE '%HostRestriction'"
+    )
+    assert found == "0"
+
+
+def test_cdn_is_off(active_release: Release) -> None:
+    values = active_release.database.rows(
+        "SELECT VALUE FROM b_option WHERE MODULE_ID = 'bitrixcloud' AND NAME = 'cdn_config_active'"
+    )
+    if "b_bitrixcloud_option" in active_release.database.tables():
+        values += active_release.database.rows(
+            "SELECT PARAM_VALUE FROM b_bitrixcloud_option WHERE NAME = 'cdn_config_active'"
+        )
+    assert {row[0] for row in values} <= {"0", "N", ""}
+
+
+def test_files_that_are_here_are_read_from_here(portal: Host, active_release: Release) -> None:
+    rows = active_release.database.rows(
+        "SELECT SUBDIR, FILE_NAME FROM b_file WHERE COALESCE(HANDLER_ID, '') <> '' LIMIT 200"
+    )
+    here = [
+        path
+        for folder, name in rows
+        if portal.file(path := str(Path(active_release.root, "upload", folder, name))).exists
+    ]
+    assert here == []
+
+
+def test_buckets_take_no_new_files(active_release: Release) -> None:
+    if "b_clouds_file_bucket" in active_release.database.tables():
+        found = active_release.database.value(
+            "SELECT COUNT(*) FROM b_clouds_file_bucket WHERE READ_ONLY <> 'Y'"
+        )
+        assert found == "0"

@@ -1,0 +1,41 @@
+"""Comments of tasks can be seen: forum, topics, chats and the public page (portal_runtime J4)."""
+
+import pytest
+
+from boxlift.verify.browser import Browser
+from boxlift.verify.release import Release
+
+
+def test_forum_of_the_discussions_exists(active_release: Release) -> None:
+    if "b_forum" not in active_release.database.tables():
+        pytest.skip("the portal has no table of forums")
+    found = active_release.database.value(
+        "SELECT COUNT(*) FROM b_option o JOIN b_forum f ON f.ID = o.VALUE"
+        " WHERE o.MODULE_ID = 'tasks' AND o.NAME = 'task_forum_id'"
+    )
+    assert found == "1"
+
+
+def test_no_task_names_a_chat_that_is_missing(active_release: Release) -> None:
+    if "b_tasks_task_chat" not in active_release.database.tables():
+        pytest.skip("the portal has no chats of tasks")
+    missing = active_release.database.value(
+        "SELECT COUNT(*) FROM b_tasks_task_chat l LEFT JOIN b_im_chat c ON c.ID = l.CHAT_ID"
+        " WHERE c.ID IS NULL"
+    )
+    assert missing == "0"
+
+
+async def test_public_page_shows_comments(signed_in: Browser, active_release: Release) -> None:
+    task, topic = active_release.database.rows(
+        "SELECT t.ID, t.FORUM_TOPIC_ID FROM b_tasks t JOIN b_forum_message m ON m.TOPIC_ID = t.FORUM_TOPIC_ID"
+        " GROUP BY t.ID, t.FORUM_TOPIC_ID ORDER BY COUNT(*) DESC, t.ID LIMIT 1"
+    )[0]
+    stored = int(
+        active_release.database.value(f"SELECT COUNT(*) FROM b_forum_message WHERE TOPIC_ID = {topic}")
+    )
+    page = await signed_in.get(f"/task/comments/{task}/", json=True)
+    content = page.json()
+    assert isinstance(content, dict)
+    # the first message is the task itself
+    assert len(content["comments"]) in {stored, stored - 1}
