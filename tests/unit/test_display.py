@@ -22,9 +22,10 @@ from boxlift.runner.display import (
     LiveDisplay,
     PlainDisplay,
     display_for,
+    progress_figures,
     restore_figures,
 )
-from boxlift.runner.events import Task
+from boxlift.runner.events import Progress, Task
 from boxlift.runner.outlook import Ahead, Outlook
 
 SEGMENT = Segment(
@@ -71,6 +72,15 @@ def test_a_restore_is_shown_with_rate_and_time_left() -> None:
         "12.4 GB of 30.0 GB (41 %), 2.1 MB/s, 2 h 19 min left · part 9 of 22 · table 12 of 58 · 104 070 rows"
     )
     assert restore_figures(Segment(host="h", at=0.0, state="waiting")) == "waiting"
+
+
+ADVANCE = Progress("portal-1", "index crm-lead (2 of 9)", 12_400, 30_000, 310.4)
+
+
+def test_progress_is_shown_with_rate_and_time_left() -> None:
+    assert progress_figures(ADVANCE) == ("index crm-lead (2 of 9): 12 400 of 30 000 (41 %), 310/s, 57 s left")
+    unknown = Progress("portal-1", "index site (1 of 9)", 200, None, None)
+    assert progress_figures(unknown) == "index site (1 of 9): 200"
 
 
 def consoles() -> tuple[Console, Console]:
@@ -124,6 +134,7 @@ def test_the_live_view_shows_the_task_and_leaves_only_lines() -> None:
         display.task(Task("p", "r", "Wait"))
         display.result(result("changed"))
         display.restore(SEGMENT)
+        display.progress(ADVANCE)
         display.idle()
         display.end()
         display.line("✓ restore-backup")
@@ -202,13 +213,14 @@ def test_json_lines_keep_the_published_schema() -> None:
         display.task(Task("p", "r", "t"))
         display.result(result("ok"))
         display.restore(SEGMENT)
+        display.progress(ADVANCE)
         display.diff("+a")
         display.idle()
         display.line("! a\nb")
         display.done(Ended("restore-backup", 4, 1.5, 2, 3, "text"))
         display.end()
     told = [json.loads(line) for line in shown(out)]
-    events = ["outlook", "begin", "result", "restore", "diff", "line", "done"]
+    events = ["outlook", "begin", "result", "restore", "progress", "diff", "line", "done"]
     assert [line["event"] for line in told] == events
     path = Path(__file__).parents[2] / "docs" / "contracts" / "run.schema.json"
     schema = jsonschema.Draft202012Validator(

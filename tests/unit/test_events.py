@@ -9,7 +9,7 @@ import pytest
 
 from boxlift.errors import ExitCode
 from boxlift.journal import Measure, Result
-from boxlift.runner.events import Diff, Line, Measures, Reader, Restore, Task
+from boxlift.runner.events import Diff, Line, Measures, Progress, Reader, Restore, Task
 from boxlift.runner.failure import Failure, cause_of, code_of
 
 START, END = "2026-11-20T18:00:00.000000", "2026-11-20T18:00:02.500000"
@@ -73,6 +73,17 @@ def test_tries_are_counted() -> None:
         event("runner_on_ok"),
     )
     assert result.tries == 3
+
+
+def test_progress_of_a_long_task_is_told_at_each_try() -> None:
+    told = {"what": "index site (1 of 9)", "done": 200, "total": None, "rate": 41.5}
+    (progress,) = Reader().read(event("runner_retry", {"attempts": 1, "boxlift_progress": told}))
+    assert progress == Progress("portal-1", "index site (1 of 9)", 200, None, 41.5)
+
+
+@pytest.mark.parametrize("told", [{}, None, "much", {"what": "", "done": 1}, {"what": "x", "done": "many"}])
+def test_progress_that_says_nothing_is_not_told(told: object) -> None:
+    assert Reader().read(event("runner_retry", {"attempts": 1, "boxlift_progress": told})) == []
 
 
 def test_what_check_mode_would_change_is_told() -> None:

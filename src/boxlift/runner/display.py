@@ -24,6 +24,7 @@ from rich.table import Column
 
 from boxlift.figures import count, duration, iso, size
 from boxlift.journal import Result, Segment
+from boxlift.runner.events import Progress as Advance
 from boxlift.runner.events import Task
 from boxlift.runner.outlook import Outlook
 
@@ -75,6 +76,9 @@ class Display:
     def restore(self, segment: Segment) -> None:
         """A restore got on."""
 
+    def progress(self, progress: Advance) -> None:
+        """A long task got on."""
+
     def diff(self, text: str) -> None:
         """What check mode would change."""
 
@@ -121,8 +125,24 @@ def restore_figures(segment: Segment) -> str:
         if now is not None and total:
             parts.append(f"{name} {now} of {total}")
     if segment.rows:
-        parts.append(f"{segment.rows:,} rows".replace(",", " "))
+        parts.append(f"{_spaced(segment.rows)} rows")
     return " · ".join(parts) or segment.state
+
+
+def progress_figures(progress: Advance) -> str:
+    """`index crm-lead (2 of 9): 12 400 of 30 000 (41 %), 310/s, 57 s left`."""
+    text = f"{progress.what}: {_spaced(progress.done)}"
+    if progress.total:
+        text += f" of {_spaced(progress.total)} ({100 * progress.done // progress.total} %)"
+    if progress.rate:
+        text += f", {_spaced(round(progress.rate))}/s"
+        if progress.total and progress.done < progress.total:
+            text += f", {duration((progress.total - progress.done) / progress.rate)} left"
+    return text
+
+
+def _spaced(number: int) -> str:
+    return f"{number:,}".replace(",", " ")
 
 
 class PlainDisplay(Display):
@@ -163,6 +183,10 @@ class PlainDisplay(Display):
     def restore(self, segment: Segment) -> None:
         if time.monotonic() - self._spoke >= _PLAIN_EVERY or segment.state != "running":
             self._say_timed(f"{segment.host} · {restore_figures(segment)}")
+
+    def progress(self, progress: Advance) -> None:
+        if time.monotonic() - self._spoke >= _PLAIN_EVERY:
+            self._say_timed(f"{progress.host} · {progress_figures(progress)}")
 
     def idle(self) -> None:
         if self._task and time.monotonic() - self._spoke >= _PLAIN_EVERY:
@@ -253,6 +277,9 @@ class LiveDisplay(PlainDisplay):
     def restore(self, segment: Segment) -> None:
         self._describe(restore_figures(segment), segment.bytes, segment.bytes_total)
 
+    def progress(self, progress: Advance) -> None:
+        self._describe(progress_figures(progress), progress.done, progress.total)
+
     def idle(self) -> None:
         """The spinner shows that it goes on."""
 
@@ -287,6 +314,9 @@ class JsonDisplay(Display):
 
     def restore(self, segment: Segment) -> None:
         self._tell("restore", **{name: value for name, value in asdict(segment).items() if name != "at"})
+
+    def progress(self, progress: Advance) -> None:
+        self._tell("progress", **asdict(progress))
 
     def diff(self, text: str) -> None:
         self._tell("diff", text=text)

@@ -44,6 +44,17 @@ class Restore:
 
 
 @dataclass(frozen=True)
+class Progress:
+    """How far a long task is; `total` and `rate` (a second) are None where unknown."""
+
+    host: str
+    what: str
+    done: int
+    total: int | None
+    rate: float | None
+
+
+@dataclass(frozen=True)
 class Line:
     """Text of ansible-playbook's own output."""
 
@@ -64,7 +75,7 @@ class Diff:
     text: str
 
 
-Told = Task | Result | Restore | Measures | Line | Diff
+Told = Task | Result | Restore | Progress | Measures | Line | Diff
 
 
 @dataclass
@@ -97,6 +108,7 @@ class Reader:
                 int(result.get("attempts") or 1) + 1
             )
             told += self._restore(event, data)
+            told += _progress(data)
         elif kind in _OUTCOMES:
             told += self._restore(event, data)
             if measures := tuple(_measures(data)):
@@ -192,6 +204,15 @@ class Reader:
         cause = "\n".join([last.cause or "", *others.values()])
         role = f"{last.role} | " if last.role and not last.task.startswith(last.role) else ""
         return Failure(code or ExitCode.HOST_FAILED, last.host, f"{role}{last.task}", cause)
+
+
+def _progress(data: Mapping[str, Any]) -> Iterator[Progress]:
+    """What a result carries as `boxlift_progress`."""
+    told = _mapping((data.get("res") or {}).get("boxlift_progress"))
+    done = _integer(told.get("done"))
+    if done is not None and told.get("what"):
+        total, rate = _integer(told.get("total")), _number(told.get("rate"))
+        yield Progress(str(data.get("host") or ""), str(told["what"]), done, total, rate)
 
 
 def _measures(data: Mapping[str, Any]) -> Iterator[Measure]:

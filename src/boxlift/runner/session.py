@@ -15,7 +15,7 @@ from boxlift.project import Project
 from boxlift.redact import Redactor
 from boxlift.runner import process
 from boxlift.runner.display import Display
-from boxlift.runner.events import Diff, Line, Measures, Reader, Restore, Task
+from boxlift.runner.events import Diff, Line, Measures, Progress, Reader, Restore, Task
 from boxlift.runner.failure import Failure
 from boxlift.runner.log import Log
 from boxlift.runner.playbook import Order, PlaybookRun, remove_work_folders
@@ -175,6 +175,8 @@ class Session:
                 case Restore(segment, repairs):
                     self._display.restore(segment)
                     self._keep_restore(segment, repairs)
+                case Progress():
+                    self._display.progress(told)
                 case Measures(measures):
                     self._measures += measures
         self._flush()

@@ -1,0 +1,205 @@
+<?php
+/**
+ * Builds the indexes of a portal one after the other, in steps that may be cut off at any moment.
+ *
+ * php portal_index.php CONFIG, as the user that PHP runs as. CONFIG is JSON:
+ *   root     document root of the release
+ *   state    file that keeps what is done; its folder must be writable
+ *   seconds  length of a step; after each the state is written
+ *   indexes  list of {id, module, kind, …}; kinds:
+ *     site     CSearch::ReIndexAll, which hands its position back (portal_runtime F2)
+ *     agent    class with getInstance()->enable() and doRun() (F3)
+ *     stepper  class with execAgent(), called until it returns an empty text (F3); `restart` begins it anew
+ *     records  class::method(ID) for each row of `table` that has none in `index` (`key` names its column)
+ *
+ * Ends with 0 when all is done, 1 when an index failed for good, 2 after a failure that is worth another start,
+ * 75 when a fresh process should go on. An index that ended PHP three times in a row has failed.
+ */
+
+const TRIES = 3;
+const BATCH = 100;
+const ENOUGH_MEMORY = 402653184;
+const OVER = ['done', 'absent', 'failed'];
+
+$config = json_decode((string)file_get_contents($argv[1]), true, 512, JSON_THROW_ON_ERROR);
+$state = is_file($config['state']) ? json_decode((string)file_get_contents($config['state']), true) : null;
+$state = is_array($state['indexes'] ?? null) ? $state : ['indexes' => []];
+
+$_SERVER['DOCUMENT_ROOT'] = $DOCUMENT_ROOT = $config['root'];
+foreach (['NO_KEEP_STATISTIC', 'NOT_CHECK_PERMISSIONS', 'NO_AGENT_CHECK', 'BX_WITH_ON_AFTER_EPILOG',
+    'BX_NO_ACCELERATOR_RESET', 'STOP_STATISTICS'] as $name) {
+    define($name, true);
+}
+set_time_limit(0);
+chdir($config['root']);
+ob_start(static fn (string $text): string => '');
+require $config['root'] . '/bitrix/modules/main/include/prolog_before.php';
+
+function identifier(string $name): string
+{
+    if (!preg_match('/^[A-Za-z_]\w*$/', $name)) {
+        throw new \InvalidArgumentException("$name is no name of a table or column");
+    }
+    return "`$name`";
+}
+
+function number(string $sql): int
+{
+    $row = \Bitrix\Main\Application::getConnection()->query($sql)->fetch();
+    return $row ? (int)reset($row) : 0;
+}
+
+function hasColumn(string $table, string $column): bool
+{
+    return number('SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()'
+        . " AND TABLE_NAME = '" . trim(identifier($table), '`') . "' AND COLUMN_NAME = '"
+        . trim(identifier($column), '`') . "'") > 0;
+}
+
+/** Why the portal cannot build this index at all, or an empty text. */
+function lack(array $index): string
+{
+    if (!\Bitrix\Main\Loader::includeModule($index['module'])) {
+        return "the portal has no module {$index['module']}";
+    }
+    foreach ([$index['table'] ?? null, $index['index'] ?? null] as $table) {
+        if ($table !== null && !\Bitrix\Main\Application::getConnection()->isTableExists($table)) {
+            return "the portal has no table $table";
+        }
+    }
+    $class = $index['class'] ?? 'CSearch';
+    $method = ['site' => 'ReIndexAll', 'agent' => 'doRun', 'stepper' => 'execAgent'][$index['kind']] ?? $index['method'];
+    return is_callable([$class, $method]) ? '' : "the portal has no $class::$method";
+}
+
+/** Steps and length that a stepper or an agent keeps in an option: [done, total], zeros where it keeps none. */
+function kept(string $module, string $name, string $done, string $total): array
+{
+    $text = (string)\Bitrix\Main\Config\Option::get($module, $name, '');
+    $data = $text === '' ? [] : @unserialize($text, ['allowed_classes' => false]);
+    return is_array($data) ? [(int)($data[$done] ?? 0), (int)($data[$total] ?? 0)] : [0, 0];
+}
+
+/** One step. Takes and returns what is known of the index: position, done, total, and whether it is finished. */
+function step(array $index, array $known, int $seconds): array
+{
+    $until = time() + $seconds;
+    $class = $index['class'] ?? '';
+    $fresh = ($known['position'] ?? null) === null;
+    switch ($index['kind']) {
+        case 'site':
+            $position = $fresh ? [] : $known['position'];
+            $position = \CSearch::ReIndexAll(true, max(1, $seconds), $position, false);
+            $finished = !is_array($position);
+            $done = $finished ? (int)$position : (int)($position['CNT'] ?? 0);
+            return ['position' => $finished ? 0 : $position, 'done' => $done, 'total' => $finished ? $done : null,
+                'finished' => $finished];
+        case 'agent':
+            if ($fresh) {
+                $class::getInstance()->enable(false);
+                $class::getInstance()->enable(true);
+            }
+            do {
+                $goesOn = (bool)$class::doRun();
+                if ($goesOn) {
+                    [$done, $total] = kept($index['module'], $index['progress'], 'PROCESSED_ITEMS', 'TOTAL_ITEMS');
+                }
+            } while ($goesOn && time() < $until);
+            $total = $total ?? $known['total'] ?? 0;
+            return ['position' => 1, 'done' => $goesOn ? $done : $total, 'total' => $total, 'finished' => !$goesOn];
+        case 'stepper':
+            if ($fresh && isset($index['restart'])) {
+                [$class, $index['restart']]();
+            }
+            do {
+                $goesOn = (string)$class::execAgent() !== '';
+                if ($goesOn) {
+                    [$done, $total] = kept('main.stepper.' . $index['module'], $class, 'steps', 'count');
+                }
+            } while ($goesOn && time() < $until);
+            $total = $total ?? $known['total'] ?? 0;
+            return ['position' => 1, 'done' => $goesOn ? $done : $total, 'total' => $total, 'finished' => !$goesOn];
+        default:
+            return records($index, $known, $until);
+    }
+}
+
+/** One step over the rows of a table, by ID; rows that the index has are left out where its key is known. */
+function records(array $index, array $known, int $until): array
+{
+    $table = identifier($index['table']);
+    $last = (int)($known['position'] ?? 0);
+    $lacking = '';
+    if (isset($index['index'], $index['key']) && hasColumn($index['index'], $index['key'])) {
+        $key = identifier($index['key']);
+        $lacking = ' AND NOT EXISTS (SELECT 1 FROM ' . identifier($index['index']) . " i WHERE i.$key = s.ID)";
+    }
+    $where = isset($index['where']) ? " AND ({$index['where']})" : '';
+    $total = $known['total'] ?? number("SELECT COUNT(*) FROM $table s WHERE TRUE$where$lacking");
+    $done = (int)($known['done'] ?? 0);
+    do {
+        $rows = \Bitrix\Main\Application::getConnection()->query(
+            "SELECT s.ID FROM $table s WHERE s.ID > $last$where$lacking ORDER BY s.ID LIMIT " . BATCH
+        )->fetchAll();
+        foreach ($rows as $row) {
+            [$index['class'], $index['method']]((int)$row['ID']);
+            $last = (int)$row['ID'];
+            $done++;
+        }
+    } while (count($rows) === BATCH && time() < $until);
+    return ['position' => $last, 'done' => $done, 'total' => max($total, $done), 'finished' => count($rows) < BATCH];
+}
+
+$save = static function () use (&$state, $config): void {
+    $state['updated'] = time();
+    $new = $config['state'] . '.new';
+    $file = fopen($new, 'w');
+    fwrite($file, json_encode($state, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE));
+    fflush($file);
+    fsync($file);
+    fclose($file);
+    rename($new, $config['state']);
+};
+
+$code = 0;
+foreach ($config['indexes'] as $index) {
+    $known = &$state['indexes'][$index['id']];
+    $known = is_array($known) ? $known : ['state' => 'waiting', 'tries' => 0, 'position' => null, 'done' => 0, 'total' => null];
+    try {
+        if (!in_array($known['state'], OVER, true) && ($why = lack($index)) !== '') {
+            $known = ['state' => 'absent', 'note' => $why] + $known;
+            $save();
+        }
+        $began = microtime(true);
+        $before = (int)$known['done'];
+        while (!in_array($known['state'], OVER, true)) {
+            if ($known['tries'] >= TRIES) {
+                $known['state'] = 'failed';
+                $known['note'] = ($known['note'] ?? '') ?: 'PHP ended on it ' . TRIES . ' times';
+                $save();
+                break;
+            }
+            $known['state'] = 'running';
+            $known['tries']++;
+            $save();
+            $reached = step($index, $known, (int)$config['seconds']);
+            $took = max(0.001, microtime(true) - $began);
+            $known = ['state' => $reached['finished'] ? 'done' : 'running', 'tries' => 0, 'note' => '',
+                'rate' => round(($reached['done'] - $before) / $took, 1)] + $reached + $known;
+            unset($known['finished']);
+            $save();
+            if (memory_get_usage() > ENOUGH_MEMORY) {
+                exit(75);
+            }
+        }
+    } catch (\Throwable $thrown) {
+        $known['note'] = get_class($thrown) . ': ' . $thrown->getMessage();
+        $save();
+        fwrite(STDERR, "{$index['id']}: {$known['note']}\n");
+        exit(2);
+    }
+    $code = $known['state'] === 'failed' ? 1 : $code;
+    unset($known);
+}
+\CMain::FinalActions();
+exit($code);
