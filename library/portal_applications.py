@@ -28,9 +28,7 @@ options:
   database: {description: Database of the release., type: str, required: true}
   domain: {description: The portal's domain from now on., type: str, required: true}
   disable: {description: Whether accounts of dead bots are deactivated., type: bool, default: false}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 

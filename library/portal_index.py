@@ -25,9 +25,7 @@ options:
   database: {description: Database of the release., type: str, required: true}
   indexes: {description: The indexes (role portal_search)., type: list, elements: dict, required: true}
   wait: {description: Seconds to wait for the unit's end., type: int, default: 0}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 

@@ -21,9 +21,7 @@ options:
   php: {description: The PHP command., type: str, default: php}
   database: {description: Database of the release., type: str, required: true}
   most: {description: How many modules may be unregistered., type: int, default: 10}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 

@@ -17,9 +17,7 @@ description:
   - Works on the database alone and changes nothing. A portal without these tables has nothing to look at.
 options:
   database: {description: Database of the release., type: str, required: true}
-  login_unix_socket: {description: Socket of the server., type: path, default: /run/mysqld/mysqld.sock}
-  login_user: {description: Account., type: str, default: root}
-  login_password: {description: Its password; none with socket authentication., type: str}
+  config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
 
