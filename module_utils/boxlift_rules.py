@@ -170,6 +170,17 @@ class Holder:
             outcomes.append(outcome)
         return outcomes
 
+    def replace_row(self, rule: Rule, key: Mapping[str, Any], old: Mapping[str, Any]) -> None:
+        """Write a rule's values, which a program worked out, into one row; the old ones are remembered."""
+        self.prepare()
+        self._remember(rule, rule.table, key, old)
+        matches, key_values = self._match(key)
+        changes = ", ".join(f"{quoted(name)} = %s" for name in rule.values)
+        self._db.run(
+            f"UPDATE {self._name(rule.table)} SET {changes} WHERE {matches}",
+            [*rule.values.values(), *key_values],
+        )
+
     def _each(self, rule: Rule, *, dry: bool) -> Outcome:
         if rule.table not in self._tables:
             return Outcome(rule.name, rule.table, applies=False)

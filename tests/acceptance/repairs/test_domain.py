@@ -1,5 +1,6 @@
 """The portal knows its own domain everywhere, so that links lead to it (portal_runtime D)."""
 
+import re
 from urllib.parse import urlsplit
 
 import pytest
@@ -68,3 +69,30 @@ async def test_links_in_notifications_carry_the_domain(
     assert bool(links) == bool(stored)
     assert {urlsplit(link).netloc for link in links} <= {setting("portal_domain")}
     assert {urlsplit(link).scheme for link in links} <= {"https"}
+
+
+# Options of registrations and of the vendor's services are made anew, not rewritten (portal_runtime D2).
+MADE_ANEW = (
+    "bitrix24",
+    "bitrixcloud",
+    "call",
+    "disk",
+    "pull",
+    "rest",
+    "socialservices",
+    "voximplant",
+    "transformer",
+)
+
+
+def test_no_other_option_holds_the_former_name(active_release: Release) -> None:
+    former = active_release.database.rows(
+        "SELECT VALUE FROM b_option WHERE MODULE_ID = 'bitrix24' AND NAME = 'host_name'"
+    )
+    for (name,) in former:
+        rows = active_release.database.rows(
+            "SELECT MODULE_ID, NAME, REPLACE(REPLACE(VALUE, '\\n', ' '), '\\t', ' ') FROM b_option"
+            f" WHERE VALUE LIKE '%{name}%' AND MODULE_ID NOT IN ({', '.join(map(repr, MADE_ANEW))})"
+        )
+        whole = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", re.IGNORECASE)
+        assert [f"{module}/{option}" for module, option, value in rows if whole.search(value)] == []
