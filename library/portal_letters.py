@@ -7,8 +7,10 @@ import json
 import os
 import re
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.boxlift_people import People, Person
@@ -48,6 +50,10 @@ options:
   seconds: {description: Seconds that one call may take., type: int, default: 15}
   lock_file: {description: File that is locked while letters are sent., type: path, required: true}
   default_site: {description: Site of users that name none., type: str, default: s1}
+  work_begins:
+    description: When people will read their letters, as YYYY-MM-DD HH:MM. Links that end before are reported.
+    type: str
+  timezone: {description: Time zone of O(work_begins)., type: str, default: UTC}
   config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
@@ -81,6 +87,8 @@ sent: {description: Letters that this call sent., returned: always, type: int}
 left: {description: Letters still to send., returned: always, type: int}
 moment: {description: When the call began, in microseconds by the host's clock., returned: always, type: int}
 people: {description: "Everybody concerned: id, login, email, letter, note.", returned: always, type: list}
+accounts: {description: "Accounts of the portal by kind: kind, active, count.", returned: always, type: list}
+expiring: {description: Logins whose links would end before work begins., returned: always, type: list}
 """
 
 SCRIPT = r"""
@@ -184,6 +192,17 @@ class Sender:
             for person in self.wanted()
         ]
 
+    def expiring(self, work_begins: datetime, now: datetime) -> list[str]:
+        """Those who are still to get a letter whose link would end before work begins."""
+        due = self.left()
+        minutes = self._people.link_minutes(due)
+        return [person.login for person in due if now + timedelta(minutes=minutes[person.id]) < work_begins]
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """Accounts of the portal by kind."""
+        found: list[dict[str, Any]] = self._people.accounts()
+        return found
+
     def left(self) -> list[Person]:
         """Everybody whose letter is still to be sent, or failed before this run began."""
         due = []
@@ -209,6 +228,12 @@ class Sender:
                 seen = handed_over(evidence, started_us, person.email)
                 self._people.note_letter(person.id, "sent" if seen else "none")
         self._db.commit()
+
+    @staticmethod
+    def progress(people: list[dict[str, Any]], per_minute: int) -> dict[str, Any]:
+        """How far the letters are, for the runner's display."""
+        done = sum(person["letter"] in ("sent", "doubt") for person in people)
+        return {"what": "letters", "done": done, "total": len(people), "rate": per_minute / 60}
 
     def open_captcha(self) -> None:
         """Switch the captcha off."""
@@ -259,6 +284,18 @@ class Sender:
         return sent
 
 
+def moment_of(text: str, zone: str) -> datetime:
+    """A moment from its text and its zone.
+
+    Raises:
+        ValueError: one of them is none.
+    """
+    try:
+        return datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=ZoneInfo(zone))
+    except ZoneInfoNotFoundError as error:
+        raise ValueError(f"there is no time zone {zone}") from error
+
+
 def take_lock(path: Path) -> int | None:
     """Lock a file that PHP and the mail program inherit; None while an earlier sender still lives."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -285,6 +322,8 @@ def main() -> None:
             "seconds": {"type": "int", "default": 15},
             "lock_file": {"type": "path", "required": True},
             "default_site": {"type": "str", "default": "s1"},
+            "work_begins": {"type": "str"},
+            "timezone": {"type": "str", "default": "UTC"},
         },
         supports_check_mode=True,
     )
@@ -292,8 +331,16 @@ def main() -> None:
         module.fail_json(msg="this host lacks python3-pymysql", exception=PYMYSQL_ERROR)
     moment = time.time_ns() // 1000
     changed, sent, busy = False, 0, False
+    expiring: list[str] = []
+    try:
+        work_begins = module.params["work_begins"]
+        begins = moment_of(work_begins, module.params["timezone"]) if work_begins else None
+    except ValueError as error:
+        module.fail_json(msg=f"when work begins: {error}; write it as 2026-11-23 09:00")
     try:
         sender = Sender(module, Database(module.params))
+        if begins is not None:
+            expiring = sender.expiring(begins, datetime.now(tz=begins.tzinfo))
         if module.params["state"] == "ended":
             changed = sender.close_captcha(dry=module.check_mode)
         elif module.params["state"] == "sent" and sender.left() and module.check_mode:
@@ -311,10 +358,21 @@ def main() -> None:
             changed = sent > 0
         left = len(sender.left())
         people = sender.report()
+        accounts = sender.accounts()
     except (SqlError, PhpError) as error:
         module.fail_json(msg=f"password letters of {module.params['release']}: {error}")
     finished = module.check_mode or module.params["state"] != "sent" or (left == 0 and not busy)
-    module.exit_json(changed=changed, finished=finished, sent=sent, left=left, moment=moment, people=people)
+    module.exit_json(
+        changed=changed,
+        finished=finished,
+        sent=sent,
+        left=left,
+        moment=moment,
+        people=people,
+        accounts=accounts,
+        expiring=expiring,
+        boxlift_progress=Sender.progress(people, module.params["per_minute"]) if not finished else {},
+    )
 
 
 if __name__ == "__main__":

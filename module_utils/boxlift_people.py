@@ -6,6 +6,8 @@ no usable password (portal_runtime G). The ledger lies beside the portal's datab
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,12 @@ NETWORK_KINDS = ("socservices", "Bitrix24Net")
 
 #: A password shorter than this is no hash of any kind that the portal ever wrote.
 _SHORTEST_HASH = 32
+
+#: Minutes that the link of a letter is valid where no group of the user says less (portal_runtime G).
+LINK_MINUTES = 2880
+#: The group that everybody belongs to without a row of its own.
+_EVERYBODY = 2
+_TIMEOUT = re.compile(r's:17:"CHECKWORD_TIMEOUT";(?:i:|s:\d+:")(\d+)')
 
 LEDGER = """
 CREATE TABLE IF NOT EXISTS `boxlift`.`person` (
@@ -102,6 +110,36 @@ class People:
             f" AND (CHAR_LENGTH(COALESCE(u.`PASSWORD`, '')) < %s{switched})",
             [_SHORTEST_HASH, *([self._release] if switched else [])],
         )
+
+    def link_minutes(self, people: Sequence[Person]) -> dict[int, int]:
+        """Minutes that each person's link is valid: the shortest time that a group's policy names."""
+        policies: dict[int, int] = {}
+        if "SECURITY_POLICY" in self._db.columns(self._schema, "b_group"):
+            for group, policy in self._db.rows(
+                f"SELECT `ID`, `SECURITY_POLICY` FROM {quoted(self._schema)}.`b_group`"
+                " WHERE `SECURITY_POLICY` IS NOT NULL"
+            ):
+                found = _TIMEOUT.search(str(policy))
+                if found and int(found.group(1)) > 0:
+                    policies[int(group)] = int(found.group(1))
+        minutes = {person.id: min(LINK_MINUTES, policies.get(_EVERYBODY, LINK_MINUTES)) for person in people}
+        if policies and "GROUP_ID" in self._db.columns(self._schema, "b_user_group"):
+            for user, group in self._db.rows(
+                f"SELECT `USER_ID`, `GROUP_ID` FROM {quoted(self._schema)}.`b_user_group`"
+            ):
+                if int(user) in minutes and int(group) in policies:
+                    minutes[int(user)] = min(minutes[int(user)], policies[int(group)])
+        return minutes
+
+    def accounts(self) -> list[dict[str, Any]]:
+        """How many accounts of each kind there are, active ones and others (portal_runtime G)."""
+        return [
+            {"kind": str(kind), "active": active == "Y", "count": int(count)}
+            for kind, active, count in self._db.rows(
+                "SELECT COALESCE(`EXTERNAL_AUTH_ID`, ''), `ACTIVE`, COUNT(*)"
+                f" FROM {quoted(self._schema)}.`b_user` GROUP BY 1, 2 ORDER BY 1, 2"
+            )
+        ]
 
     def letters(self) -> dict[int, tuple[str, str, int]]:
         """State of each letter: user ID → (state, note, when it was begun in µs by the host's clock)."""

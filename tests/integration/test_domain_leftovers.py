@@ -51,7 +51,7 @@ Run = Callable[[], dict[str, Any]]
 def run(session: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Call the module itself; returns what it answers."""
 
-    class Answered(Exception):
+    class AnsweredError(Exception):
         pass
 
     def call() -> dict[str, Any]:
@@ -71,13 +71,13 @@ def run(session: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
 
             def exit_json(self, **answer: Any) -> None:
                 answers.append(answer)
-                raise Answered
+                raise AnsweredError
 
             fail_json = exit_json
 
         monkeypatch.setattr(portal_domain_leftovers, "AnsibleModule", Module)
         monkeypatch.setattr(portal_domain_leftovers, "Database", lambda _: session)
-        with pytest.raises(Answered):
+        with pytest.raises(AnsweredError):
             portal_domain_leftovers.main()
         return answers[0]
 

@@ -13,7 +13,7 @@ from ansible.module_utils.boxlift_people import People
 from ansible.module_utils.boxlift_sql import Database
 
 from library import portal_letters
-from library.portal_letters import Sender, handed_over
+from library.portal_letters import Sender, handed_over, moment_of
 
 SCHEMA = "portal_people"
 HASH = "$6$salt$" + "x" * 80
@@ -152,3 +152,54 @@ def test_a_doubt_is_never_sent_again(run: Run, people: People) -> None:
     people.enter(people.without_password()[0])
     people.note_letter(1, "doubt", "interrupted")
     assert run(time.time_ns() // 1000) == ["empty", "old"]
+
+
+def test_links_live_as_long_as_the_strictest_group_says(database: Database, people: People) -> None:
+    run_all(
+        database,
+        f"CREATE TABLE {SCHEMA}.b_group (ID INT PRIMARY KEY, SECURITY_POLICY TEXT)",
+        f"CREATE TABLE {SCHEMA}.b_user_group (USER_ID INT, GROUP_ID INT)",
+        f"INSERT INTO {SCHEMA}.b_group VALUES (1, 'a:1:{{s:17:\"CHECKWORD_TIMEOUT\";i:60;}}'),"
+        " (3, 'a:1:{s:17:\"CHECKWORD_TIMEOUT\";s:4:\"1440\";}'), (4, 'a:0:{}'), (5, NULL)",
+        f"INSERT INTO {SCHEMA}.b_user_group VALUES (1, 1), (1, 3), (8, 3), (8, 5)",
+    )
+    found = people.network()
+    assert people.link_minutes(found) == {1: 60, 8: 1440}
+    database.run(f"INSERT INTO {SCHEMA}.b_group VALUES (2, 'a:1:{{s:17:\"CHECKWORD_TIMEOUT\";i:600;}}')")
+    assert people.link_minutes(found) == {1: 60, 8: 600}
+
+
+def test_without_groups_links_live_two_days(people: People) -> None:
+    assert set(people.link_minutes(people.network()).values()) == {2880}
+
+
+def test_accounts_are_counted_by_kind(people: People) -> None:
+    counted = {(item["kind"], item["active"]): item["count"] for item in people.accounts()}
+    assert counted["socservices", True] == 2
+    assert counted["socservices", False] == 1
+    assert counted["bot", True] == 1
+
+
+def test_letters_whose_links_end_before_work_begins_are_named(database: Database, people: People) -> None:
+    people.prepare()
+    module = SimpleNamespace(
+        params={"release": "final-1", "database": SCHEMA, "only": None, "run_began": 0, "per_minute": 60}
+    )
+    sender = Sender(module, database)
+    now = moment_of("2026-11-20 18:00", "Europe/Moscow")
+    assert sender.expiring(moment_of("2026-11-22 17:59", "Europe/Moscow"), now) == []
+    assert sender.expiring(moment_of("2026-11-23 09:00", "Europe/Moscow"), now) == ["empty"]
+    assert sender.expiring(moment_of("2026-11-22 15:01", "UTC"), now) == ["empty"]
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"), [("tomorrow", "UTC"), ("2026-11-23", "UTC"), ("2026-11-23 09:00", "Moon/Sea")]
+)
+def test_a_moment_that_is_none_is_refused(text: str, zone: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        moment_of(text, zone)
+
+
+def run_all(database: Database, *statements: str) -> None:
+    for statement in statements:
+        database.run(statement)
