@@ -68,6 +68,7 @@ PLACES: tuple[tuple[str, tuple[str, ...], str, bool], ...] = (
     ("b_bitrixcloud_option", ("ID",), "PARAM_VALUE", False),
 )
 REWRITE = "domain-rewrite"
+NOT_WHOLE = "no whole name of the portal"
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def rewrite(found: Found, names: Names, keep: Sequence[str]) -> tuple[str | None
         value = names.put_into(found.value)
     except SerializedError as error:
         return None, f"serialized, and not safe to rewrite: {error}"
-    return (value, "") if value != found.value else (None, "no whole name of the portal")
+    return (value, "") if value != found.value else (None, NOT_WHOLE)
 
 
 def main() -> None:
@@ -218,7 +219,7 @@ def main() -> None:
                 left = found.value if value is None else value
                 name = next((name for name in reversed(known) if name.lower() in left.lower()), None)
                 if name is not None:
-                    leftovers.append(found.place(name, why or "part of another name"))
+                    leftovers.append(found.place(name, why or NOT_WHOLE))
             database.commit()
     except SqlError as error:
         module.fail_json(msg=f"names of the cloud in {schema}: {error}")

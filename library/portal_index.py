@@ -174,6 +174,8 @@ def main() -> None:
         while busy and time.monotonic() < deadline:
             time.sleep(0.5)
             busy = unit_state(module, given["unit"]) in BUSY
+        # What the first look read would be read again within its transaction.
+        database.commit()
         state = read_state(path)
         waiting = due(database, given["database"], given["indexes"], state)
     except (SqlError, OSError) as error:

@@ -201,6 +201,7 @@ def test_what_is_due(site: Site, session: Database, tmp_path: Path) -> None:
     assert Unit(site, tmp_path, SITE_INDEX).run() == 0
     assert due(session, SCHEMA, indexes, over) == []
     site.sql("DELETE FROM b_made_up")
+    session.commit()
     assert due(session, SCHEMA, indexes, over) == ["records"]
     assert due(session, SCHEMA, indexes, {**over, "site": {"state": "failed"}}) == ["site", "records"]
 
@@ -210,6 +211,7 @@ def test_an_index_of_nothing_is_not_emptied(site: Site, session: Database) -> No
     assert not is_emptied(session, SCHEMA, {**RECORD, "table": "b_no_rows"})
     assert not is_emptied(session, SCHEMA, {**RECORD, "table": "b_not_there"})
     site.sql("UPDATE b_crm_lead SET SEARCH_CONTENT = NULL")
+    session.commit()
     assert is_emptied(session, SCHEMA, agent("Lead"))
     assert not is_emptied(session, SCHEMA, {**agent("Lead"), "column": "NOTHING"})
 
