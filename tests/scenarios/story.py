@@ -89,6 +89,7 @@ def environment(lab: Lab) -> dict[str, str]:
         "BOXLIFT_LAB": lab.name,
         "BOXLIFT_LAB_DIR": str(lab.folder),
         TOPOLOGY: lab.topology.name,
+        "MOLECULE_COMMAND_BORDERS": "false",
         "MOLECULE_EPHEMERAL_DIRECTORY": str(state(lab)),
         "MOLECULE_PROJECT_DIRECTORY": str(lab.repository),
     }

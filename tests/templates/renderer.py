@@ -25,6 +25,7 @@ SECRETS = {
 FACTS = {
     "distribution": "Debian",
     "distribution_major_version": "12",
+    "distribution_release": "bookworm",
     "distribution_version": "12.12",
     "fqdn": "portal-1",
     "usable_memory_mb": 8192,

@@ -94,3 +94,12 @@ def test_asterisk_serves_the_certificate(lab: Renderer) -> None:
     sip = lab.text("telephony_certificate", "pjsip.conf.j2", "pbx-1")
     assert "bind=0.0.0.0:5061\n" in sip
     assert "allow_reload=yes\n" in sip
+
+
+def test_packages_come_from_the_mirror_that_is_named(lab: Renderer) -> None:
+    mirror = {"base_package_mirror": "http://mirror.acme.lan/debian"}
+    alone = lab.text("base", "debian.sources.j2", **mirror)
+    assert alone.count("Types: deb") == 1
+    assert "Suites: bookworm bookworm-updates\n" in alone
+    both = lab.text("base", "debian.sources.j2", base_package_security_mirror="http://m/security", **mirror)
+    assert "\n\nTypes: deb\nURIs: http://m/security\nSuites: bookworm-security\n" in both

@@ -192,3 +192,21 @@ def test_real_addresses_behind_a_proxy(lab: Renderer) -> None:
     block = server(site(lab, web_trusted_proxies=["192.0.2.80"]), "443")
     assert "set_real_ip_from 192.0.2.80;" in block
     assert "real_ip_header" not in site(lab)
+
+
+def test_a_trusted_proxy_says_how_the_client_came(lab: Renderer) -> None:
+    plain = site(lab)
+    assert "set_real_ip_from" not in plain
+    assert "portal_https" not in plain
+    text = site(lab, tls=False, web_trusted_proxies=["192.0.2.1", "2001:db8::/64"])
+    block = server(text, "80")
+    assert "  set_real_ip_from 192.0.2.1;\n  set_real_ip_from 2001:db8::/64;\n" in block
+    assert re.search(
+        r"geo \$realip_remote_addr \$portal_proxied \{\n"
+        r"  default 0;\n  192\.0\.2\.1 1;\n  2001:db8::/64 1;\n\}",
+        text,
+    )
+    # Each place that hands a request to PHP: what a location sets takes the place of what the server says.
+    assert block.count("include fastcgi_params;") == 3
+    assert block.count("fastcgi_param HTTPS $portal_https if_not_empty;") == 3
+    assert block.count("fastcgi_param SERVER_PORT $portal_port;") == 3

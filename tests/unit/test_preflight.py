@@ -102,13 +102,20 @@ def test_room() -> None:
     assert judge(replace(SEEN, room=5_000_000_000)) == {"portal-1 disk": "5.0 GB free"}
 
 
-def test_a_foreign_marker_is_refused_and_an_own_one_explains_ports() -> None:
+def test_a_foreign_marker_is_refused() -> None:
     own = {"environment": "production", "portal_id": "acme-1"}
-    assert not judge(replace(SEEN, marker=own, listening=[80]))
+    assert not judge(replace(SEEN, marker=own))
     assert judge(replace(SEEN, marker=own | {"environment": "preproduction"})) == {
         "portal-1 marker": "preproduction of acme-1"
     }
-    assert judge(replace(SEEN, listening=[22, 80, 3306])) == {"portal-1 ports": "80, 3306 in use"}
+
+
+def test_what_is_in_the_way_is_told_whole() -> None:
+    assert not judge(replace(SEEN, collisions=[]))
+    found = [{"found": "port 80 is taken", "cure": "stop it"}, {"found": "ufw is on", "cure": "ufw disable"}]
+    findings = list(check_hosts(inventory(), {"portal-1": replace(SEEN, collisions=found)}))
+    told = [(item.measured, item.cure) for item in findings if item.check == "in the way" and item.refuses]
+    assert told == [("port 80 is taken", "stop it"), ("ufw is on", "ufw disable")]
 
 
 def test_a_host_that_cannot_be_reached_is_judged_by_nothing_else() -> None:

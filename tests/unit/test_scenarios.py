@@ -54,7 +54,7 @@ def test_a_story_sees_its_own_lab_alone(monkeypatch: pytest.MonkeyPatch) -> None
     told = environment(lab)
     assert {name for name in told if name.startswith(("BOXLIFT_", "ANSIBLE_", "MOLECULE_"))} == {
         *("BOXLIFT_LAB", "BOXLIFT_LAB_DIR", "BOXLIFT_LAB_TOPOLOGY"),
-        *("MOLECULE_EPHEMERAL_DIRECTORY", "MOLECULE_PROJECT_DIRECTORY"),
+        *("MOLECULE_COMMAND_BORDERS", "MOLECULE_EPHEMERAL_DIRECTORY", "MOLECULE_PROJECT_DIRECTORY"),
     }
     assert told["BOXLIFT_LAB"].endswith("-split-database")
     assert command(lab, "verify", "x")[3:] == ["verify", "--scenario-name", "x"]
@@ -78,7 +78,9 @@ def test_what_a_story_is_made_of_is_there(story: Story) -> None:
 
 
 def test_each_role_that_provisions_is_spoilt_and_repaired() -> None:
-    drifts = yaml.safe_load((REPOSITORY / "molecule/infrastructure/drifts.yml").read_text(encoding="utf-8"))
+    drifts = yaml.safe_load(
+        (REPOSITORY / "molecule/infrastructure/vars/drifts.yml").read_text(encoding="utf-8")
+    )
     plays = yaml.safe_load((REPOSITORY / "playbooks/provision.yml").read_text(encoding="utf-8"))
     roles = {role for play in plays for role in play.get("roles", [])}
     only_looks = {"collisions", "variables"}

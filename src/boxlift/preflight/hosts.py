@@ -1,4 +1,4 @@
-"""Checks of the hosts: reachable, right system, room, clock, marker, ports."""
+"""Checks of the hosts: reachable, right system, room, clock, marker, what is in the way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NO_LINE = re.compile(r"timed out|refused|no route|could not resolve", re.IGNORE
 """What ssh says where it has not come as far as a host key."""
 _SKEW = 5.0
 """Seconds between a host's clock and the control node's."""
-_PORTS = {"portal": (80, 443), "database": (3306,), "cache": (6379, 6380, 6381), "push": (8010, 9010)}
+_ROLES = ("portal", "database", "cache", "push")
 _PORTAL_RELEASES = ("12", "13")
 """ARCHITECTURE: Debian 12 and 13; a host that is only telephony may be Debian 11."""
 _TELEPHONY_RELEASES = ("11", *_PORTAL_RELEASES)
@@ -34,7 +34,7 @@ def check_hosts(inventory: Inventory, seen: Mapping[str, Seen]) -> Iterator[Find
         if not here.facts:
             continue
         variables = inventory.variables[host]
-        roles = [role for role in _PORTS if host in inventory.groups.get(role, ())]
+        roles = [role for role in _ROLES if host in inventory.groups.get(role, ())]
         yield _system(host, here.facts, roles)
         yield _rights(host, here.facts, variables)
         yield _clocks(host, here)
@@ -43,8 +43,8 @@ def check_hosts(inventory: Inventory, seen: Mapping[str, Seen]) -> Iterator[Find
             yield _memory(host, here)
         if {"portal", "database"} & set(roles):
             yield _disk(host, here, "/srv" if "portal" in roles else "/var")
-        if roles and here.marker is None:
-            yield _ports(host, here, roles)
+        if here.collisions is not None:
+            yield from _collisions(host, here.collisions)
 
 
 def _reached(host: str, seen: Seen) -> Finding:
@@ -106,8 +106,9 @@ def _disk(host: str, seen: Seen, path: str) -> Finding:
     return Finding("disk", host, seen.room >= _ROOM, f"{size(seen.room)} free", limit, "give it more disk")
 
 
-def _ports(host: str, seen: Seen, roles: Sequence[str]) -> Finding:
-    taken = sorted({port for role in roles for port in _PORTS[role]} & set(seen.listening))
-    measured = f"{', '.join(map(str, taken))} in use" if taken else "free"
-    cure = "another service listens there: stop it, or choose a fresh host"
-    return Finding("ports", host, not taken, measured, "free before provisioning", cure)
+def _collisions(host: str, collisions: Sequence[Mapping[str, str]]) -> Iterator[Finding]:
+    limit = "nothing that the portal would need or replace"
+    for found in collisions:
+        yield Finding("in the way", host, ok=False, measured=found["found"], limit=limit, cure=found["cure"])
+    if not collisions:
+        yield Finding("in the way", host, ok=True, measured="nothing", limit=limit)

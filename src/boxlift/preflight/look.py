@@ -22,6 +22,7 @@ class Seen:
     the inventory means for it, templated. `mail`: whether the mail server greets it. `links`: first bytes of
     each pass's backup. `certificate`: what is wrong with the files, or for how many days they are good.
     `variables`: what is wrong with those of the inventory, told by one host for all; None on the others.
+    `collisions`: what is in the way of the portal, each with its cure; None where nobody looked.
     """
 
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -29,7 +30,7 @@ class Seen:
     memory: int = 0
     room: int = 0
     marker: Mapping[str, Any] | None = None
-    listening: Sequence[int] = ()
+    collisions: Sequence[Mapping[str, str]] | None = None
     meaning: Mapping[str, Any] | None = None
     mail: Mapping[str, Any] | None = None
     links: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -73,8 +74,8 @@ def _see(host: Seen, res: Mapping[str, Any], data: Mapping[str, Any]) -> None:
         host.window = (moment(data.get("start")) or 0.0, moment(data.get("end")) or 0.0)
     elif "usable_memory_mb" in facts:
         host.memory = int(facts["usable_memory_mb"])
-    elif "tcp_listen" in facts:
-        host.listening = sorted({int(item["port"]) for item in facts["tcp_listen"]})
+    elif "collisions" in res:
+        host.collisions = res["collisions"]
     elif "stdout_lines" in res:
         host.room = int(res["stdout_lines"][-1])
     elif isinstance(res.get("msg"), Mapping) and "check_hosts_meaning" in res["msg"]:

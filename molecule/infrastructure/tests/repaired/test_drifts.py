@@ -7,7 +7,9 @@ import yaml
 from testinfra.host import Host
 
 ROLES = Path(__file__).parents[4] / "roles"
-DRIFTS = yaml.safe_load((Path(__file__).parents[2] / "drifts.yml").read_text(encoding="utf-8"))["drifts"]
+DRIFTS = yaml.safe_load((Path(__file__).parents[2] / "vars" / "drifts.yml").read_text(encoding="utf-8"))[
+    "drifts"
+]
 
 
 @pytest.mark.parametrize("drift", DRIFTS, ids=[drift["name"] for drift in DRIFTS])
