@@ -246,6 +246,8 @@ def test_what_is_quoted_never_changes(parts: list[str], chosen: str | None) -> N
         ("(`a` int) ENGINE=MRG_MyISAM UNION=(`u`)", "engine MRG_MYISAM"),
         ("(`a` int) PARTITION BY HASH (`a`) (PARTITION p0 ENGINE = CSV)", "engine CSV"),
         ("(`a` int) ENGINE=InnoDB AS SELECT 1", "SELECT"),
+        ("(`a` int) TABLESPACE `shared` ENGINE=InnoDB", "TABLESPACE"),
+        ("(`a` int) /*!50100 TABLESPACE `shared` */ ENGINE=InnoDB", "TABLESPACE"),
         ("(`a` text) VALUES (1)", "VALUES"),
         ("(`a` int) TABLE x", "TABLE"),
         ("(LIKE x)", "LIKE"),

@@ -292,8 +292,9 @@ def test_two_dumps_are_a_question(growing: Growing) -> None:
 def test_a_file_of_the_dump_that_comes_again_is_damage(tmp_path: Path) -> None:
     feed = Feed(tmp_path)
     feed.grown([Piece("a.sql", 10, whole=False)], passed=False)
-    with pytest.raises(DamagedError, match="more than once"):
+    with pytest.raises(DamagedError, match="more than once") as stopped:
         feed.grown([Piece("a.sql", 20, whole=True, opened=2)], passed=True)
+    assert "`bxbackup load` of that into a new database" in str(stopped.value.advice)
 
 
 def test_the_zone_that_a_dump_names_wins(tmp_path: Path, loading: Loading) -> None:

@@ -189,6 +189,21 @@ def test_a_part_damaged_on_the_way_is_fetched_again_alone(
     assert [cloud.count(other) for other in M1.names] == [2, 2, 3, 2, 2]
 
 
+def test_repairs_of_an_earlier_run_stay_in_the_status(
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+) -> None:
+    name, last = M1.names[2], M1.names[4]
+    data = (cloud.folder / name).read_bytes()
+    cloud.rules.append(on(name, Answer(body=flipped(data), etag=cloud.etag(data)), first=1, last=1))
+    away = (cloud.folder / last).rename(tmp_path / "away")
+    assert restored().code == 4
+    away.rename(cloud.folder / last)
+    outcome = restored()
+    assert outcome.code == 0, outcome.err
+    assert [repair["part"] for repair in status_of(tmp_path)["repairs"]] == [name]  # type: ignore[attr-defined]
+    assert "arrived damaged" not in outcome.err
+
+
 @fault(
     "bit flip",
     "at the source",

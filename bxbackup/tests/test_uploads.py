@@ -122,6 +122,38 @@ def test_missing_uploads_may_be_allowed(restored: Restore, cloud: FaultyServer, 
     assert json.loads((tmp_path / "state" / "status.json").read_text())["uploads"]["missing"] == 1
 
 
+def test_what_was_allowed_to_be_missing_is_fetched_by_the_same_command_later(
+    restored: Restore, cloud: FaultyServer, tmp_path: Path
+) -> None:
+    lost = cloud.folder / "cdn" / "b77" / "crm/1/photo.jpg"
+    lost.unlink()
+    assert restored("--allow-missing-uploads").code == 0
+    (tmp_path / "out" / "upload" / "im" / "empty.bin").write_bytes(b"the portal has changed it")
+    outcome = restored("--allow-missing-uploads")
+    assert outcome.code == 0
+    assert "1 uploads are missing" in outcome.out
+    lost.write_bytes(FILES["crm/1/photo.jpg"])
+    asked = len(cloud.requests)
+    outcome = restored("--allow-missing-uploads")
+    assert outcome.code == 0
+    assert "1 of the missing uploads came" in outcome.out
+    assert found(tmp_path) == FILES | {"im/empty.bin": b"the portal has changed it"}
+    assert {seen.name.partition("/b77/")[2] for seen in cloud.requests[asked:]} == {"crm/1/photo.jpg"}
+    status = json.loads((tmp_path / "state" / "status.json").read_text())
+    assert status["state"] == "done"
+    assert status["files"] > 0
+    assert status["uploads"] == {
+        "total": 4,
+        "there": 4,
+        "size": sum(map(len, FILES.values())),
+        "fetched": sum(map(len, FILES.values())),
+        "missing": 0,
+        "reused": 0,
+        "reused_size": 0,
+    }
+    assert "nothing was to do" in restored().out
+
+
 @pytest.mark.parametrize(
     "answer",
     [

@@ -42,7 +42,7 @@ _ENGINES = frozenset({"innodb", "myisam", "aria", "memory", "heap"})
 """Those that keep a table's rows within the database, and that portals use. Others read other servers
 (FEDERATED, SPIDER), files (CONNECT) or other databases' tables (MERGE)."""
 
-_REACHING = frozenset({"SELECT", "DIRECTORY", "LOAD_FILE", "UNION"})
+_REACHING = frozenset({"SELECT", "DIRECTORY", "LOAD_FILE", "TABLESPACE", "UNION"})
 _OPERATORS = frozenset("(,=+-*/%<>")
 _USUAL = re.compile(r"\ACREATE TABLE |\bENGINE=(?:InnoDB|MyISAM)(?![\w$])", re.ASCII)
 _REMARKABLE = re.compile(

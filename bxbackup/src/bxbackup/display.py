@@ -89,7 +89,7 @@ class Display:
             text += f" · upload {compared['done']:,} of {compared['rows']:,} compared"
         if status.state == "waiting":
             text += " · waiting for the time window"
-        for repair in status.repairs[self._repairs :]:
+        for repair in status.repairs[max(self._repairs, status.told) :]:
             self._say(f"{repair['part']} {repair['what']}")
         self._repairs = len(status.repairs)
         self._show(text, status.fetched, status.size or 0, status.rate, status.remaining)

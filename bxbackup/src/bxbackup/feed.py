@@ -90,7 +90,8 @@ class Feed:
                     raise DamagedError(
                         f"the archive holds {before.name} more than once",
                         cause="rows of the first one are loaded already",
-                        advice="ask for a backup with one dump; unpack this one with: bxbackup unpack",
+                        advice="in an archive the last one counts, but rows stay: `bxbackup unpack` it"
+                        " into a new folder, then `bxbackup load` of that into a new database",
                         kept="what is unpacked stays",
                     )
             self._tell(tuple(pieces), passed=passed)

@@ -98,7 +98,10 @@ def restore(
     finally:
         signal.signal(signal.SIGTERM, previous)
     found = work.status
-    if work.done_before and not json:
+    if work.came_late is not None and not json:
+        console().print(f"{work.came_late} of the missing uploads came; nothing else was to do", markup=False)
+        _print_allowed(found, state)
+    elif work.done_before and not json:
         console().print(f"already restored in {to} and {database}; nothing was to do", markup=False)
     elif not json:
         console().print(

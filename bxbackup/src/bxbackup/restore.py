@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from bxbackup.cipher import Decryption
 from bxbackup.comparison import REPORT, Comparison, compare_uploads
 from bxbackup.crew import LoadProgress
 from bxbackup.depth import Depth
-from bxbackup.durable import disk_full, write_failure
+from bxbackup.durable import disk_full, read_json, write_failure
 from bxbackup.errors import AbsentError, BackupError, DamagedError, PasswordError, RefusedError
 from bxbackup.feed import Feed
 from bxbackup.load import LoadOptions, check_target, load_feed
@@ -31,7 +31,7 @@ from bxbackup.status import Status
 from bxbackup.target import Target
 from bxbackup.transfer import Transfer, discard
 from bxbackup.unpacking import Unpacking, checkpoint_exists, open_cipher, suspect_files
-from bxbackup.uploads import MIRRORS, Uploads, find_list
+from bxbackup.uploads import MIRRORS, UploadCounts, Uploads, find_list, missing_before
 from bxbackup.volume import peek, peek_bytes, read_marks
 
 _TICK = 1.0
@@ -163,6 +163,7 @@ class Restore:
         self._unpacked = threading.Event()
         self._abandoned = threading.Event()
         self._uploads: Uploads | None = None
+        self._had: dict[str, int] | None = None
         self._transfer: Transfer | None = None
         self._measures = Measures(options.state.measures)
         self._line: Line | None = None
@@ -170,6 +171,11 @@ class Restore:
         self._compared: Comparison | None = None
         self._remaining = Remaining()
         self._volume_size: int | None = None
+
+    @property
+    def came_late(self) -> int | None:
+        """How many uploads came that an earlier run had left missing; None if it was not about them."""
+        return self._uploads.counts.there if self._had is not None and self._uploads is not None else None
 
     @property
     def status(self) -> Status:
@@ -191,10 +197,13 @@ class Restore:
         state.note(backup=options.source.first, database=options.database)
         for folder in (state.parts, state.dump, state.load):
             folder.mkdir(mode=0o700, exist_ok=True)
-        if state.mark().get("finished"):
-            if database is Target.OURS and next(options.to.iterdir(), None) is not None:
-                self._already_done()
-                return
+        finished = bool(state.mark().get("finished"))
+        stands = database is Target.OURS and next(options.to.iterdir(), None) is not None
+        self._go_on_from_status(finished=finished and stands)
+        if finished and stands:
+            self._already_done()
+            return
+        if finished:
             # Someone has dropped what was restored, and wants it once more.
             state.note(finished=None)
         self._work(
@@ -241,7 +250,24 @@ class Restore:
                     advice=f"give another --state for {value}",
                 )
 
+    def _go_on_from_status(self, *, finished: bool) -> None:
+        """Take over what the last run has written for whoever watches; none of our own work rests on it."""
+        try:
+            found = read_json(self._state.status)
+            if found is not None:
+                self._status.go_on_from(found, finished=finished)
+        except (KeyError, TypeError, ValueError, RefusedError):
+            logging.getLogger("bxbackup").debug("the last status is not readable", exc_info=True)
+
     def _already_done(self) -> None:
+        """Nothing is to do, but for uploads that were allowed to be missing: there may be some by now."""
+        missing, listing = missing_before(self._state.folder), find_list(self._state.dump)
+        if missing and listing is not None:
+            unknown = asdict(UploadCounts(total=len(missing), missing=len(missing)))
+            self._had = self._status.extra.get("uploads", unknown)
+            self._work(uploads=lambda: self._fetch_listed(listing, lambda _: True, missing))
+            self._end()
+            return
         self.done_before = True
         if not self._state.status.exists():
             self._status.state, self._status.exit = "done", 0
@@ -468,13 +494,18 @@ class Restore:
         work, listing = self._unpacking, find_list(self._state.dump)
         if self._abandoned.is_set() or work is None or not work.finished or listing is None:
             return
+        self._fetch_listed(listing, lambda path: work.wrote(b"upload/" + os.fsencode(path)))
+
+    def _fetch_listed(
+        self, listing: Path, unpacked: Callable[[str], bool], only: Collection[str] | None = None
+    ) -> None:
         options = self._options
         self._uploads = Uploads(
             listing,
             options.to / "upload",
             self._state.folder,
             options.mirrors,
-            unpacked=lambda path: work.wrote(b"upload/" + os.fsencode(path)),
+            unpacked=unpacked,
             repaired=self.repaired,
             connections=options.connections,
             cap=options.cap,
@@ -483,6 +514,7 @@ class Restore:
             stopped=self._abandoned.is_set,
             ownership=options.ownership,
             earlier=options.earlier,
+            only=only,
         )
         try:
             asyncio.run(self._uploads.run())
@@ -598,7 +630,7 @@ class Restore:
         if self._unpacking is not None:
             status.files = self._unpacking.counts.files
         if self._uploads is not None:
-            status.extra["uploads"] = asdict(self._uploads.counts)
+            status.extra["uploads"] = asdict(self._uploads.counts.beside(self._had))
         status.remaining = self._seconds_left()
         status.write(self._state.status)
         self._say(status)

@@ -16,13 +16,17 @@ from bxbackup.state import now
 
 _MODE = 0o640
 _MOST_REPAIRS = 500
+_EXTRA = frozenset({"remarks", "suspect", "uploads", "compared"})
 
 StateName = Literal["running", "waiting", "done", "failed"]
 
 
 @dataclass
 class Status:
-    """The figures of a restore; safe to change from several threads. `as_json` is the contract's form."""
+    """The figures of a restore; safe to change from several threads. `as_json` is the contract's form.
+
+    :param told: how many of the repairs are those of earlier runs, and were shown.
+    """
 
     state: StateName = "running"
     exit: int | None = None
@@ -43,12 +47,25 @@ class Status:
     repairs: list[dict[str, str]] = field(default_factory=list)
     error: dict[str, Any] | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    told: int = 0
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def change(self, change: Callable[[Status], None]) -> None:
         """Change figures in one go."""
         with self._lock:
             change(self)
+
+    def go_on_from(self, found: dict[str, Any], *, finished: bool) -> None:
+        """Take over what an earlier run has written: its repairs; of one that had finished all figures."""
+        with self._lock:
+            self.repairs = list(found["repairs"])
+            self.told = len(self.repairs)
+            if finished:
+                self.started, self.parts, self.files = found["started"], dict(found["parts"]), found["files"]
+                self.size, self.fetched = found["bytes"]["total"], found["bytes"]["fetched"]
+                self.tables_total, self.tables_loaded = found["tables"]["total"], found["tables"]["loaded"]
+                self.rows = found["rows"]
+                self.extra = {name: value for name, value in found.items() if name in _EXTRA}
 
     def repaired(self, what: str, part: str) -> None:
         """Enter something that went wrong and was put right."""

@@ -10,14 +10,14 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
-from bxbackup.durable import room_for, sync_filesystem, write_failure, write_json
-from bxbackup.errors import AbsentError, BackupError, DamagedError
+from bxbackup.durable import read_json, room_for, sync_filesystem, write_failure, write_json
+from bxbackup.errors import AbsentError, BackupError, DamagedError, RefusedError
 from bxbackup.evidence import is_md5
 from bxbackup.ownership import Ownership
 from bxbackup.pace import Cap, Window
@@ -92,10 +92,37 @@ class UploadCounts:
     reused: int = 0
     reused_size: int = 0
 
+    def beside(self, had: dict[str, int] | None) -> UploadCounts:
+        """All uploads, if these are only those that were missing of what an earlier run had."""
+        if had is None:
+            return self
+        return UploadCounts(
+            had["total"],
+            had["there"] + self.there,
+            had["size"],
+            had["fetched"] + self.fetched,
+            had["missing"] - self.there,
+            had["reused"] + self.reused,
+            had["reused_size"] + self.reused_size,
+        )
+
 
 def find_list(folder: Path) -> Path | None:
     """The list of uploads among the files that were put aside, if the backup has one."""
     return next((folder / name for name in LISTS if (folder / name).is_file()), None)
+
+
+def missing_before(state: Path) -> frozenset[str]:
+    """The paths that an earlier run could not have.
+
+    :raises RefusedError: its report is not readable.
+    """
+    report = state / MISSING
+    found = read_json(report)
+    try:
+        return frozenset(str(one["path"]) for one in found["missing"]) if found else frozenset()
+    except (KeyError, TypeError) as error:
+        raise RefusedError(f"{report} is not readable as our report", cause=repr(error)) from error
 
 
 def read_list(path: Path) -> Iterator[Upload]:
@@ -136,6 +163,7 @@ class Uploads:
     :param listing: the list; `folder`: where they go; `state`: where it is kept what is durable.
     :param mirrors: base URLs, tried one after the other.
     :param unpacked: whether a path below the folder came with the archive.
+    :param only: paths below the folder; others are left alone. None: all that are listed.
     :param patience: seconds after which a file is given up that no mirror gives.
     """
 
@@ -152,6 +180,7 @@ class Uploads:
     stopped: Callable[[], bool] = lambda: False
     ownership: Ownership = field(default_factory=Ownership)
     earlier: Earlier | None = None
+    only: Collection[str] | None = None
     counts: UploadCounts = field(default_factory=UploadCounts)
     _missing: list[Missing] = field(default_factory=list)
     _done: PathSet = field(default_factory=PathSet)
@@ -163,7 +192,7 @@ class Uploads:
 
         :raises AbsentError: some files are missing at every mirror.
         """
-        for upload in read_list(self.listing):
+        for upload in self._wanted():
             self.counts.total += 1
             self.counts.size += upload.size
         self._read_done()
@@ -171,7 +200,7 @@ class Uploads:
         root = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         folders = Folders(root, self.ownership)
         self.ownership.take_folder(root)
-        waiting = read_list(self.listing)
+        waiting = self._wanted()
         try:
             async with Remote(SILENCE) as remote, asyncio.TaskGroup() as group:
                 for _ in range(self.connections or _AT_ONCE):
@@ -188,6 +217,9 @@ class Uploads:
         write_json(self.state / MISSING, {"missing": [asdict(found) for found in self._missing]})
         if self._missing:
             raise self._absent()
+
+    def _wanted(self) -> Iterator[Upload]:
+        return (upload for upload in read_list(self.listing) if self.only is None or upload.path in self.only)
 
     def _absent(self) -> AbsentError:
         names = ", ".join(shown_name(os.fsencode(found.path)) for found in self._missing[:_NAMED])
