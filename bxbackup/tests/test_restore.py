@@ -116,14 +116,16 @@ def test_a_database_dropped_after_a_restore_is_loaded_once_more(
     assert_complete(tmp_path, fake_database)
 
 
+@pytest.mark.parametrize("kind", ["folder", "file"])
 def test_a_restore_whose_files_were_removed_midway_does_not_pass_the_rest_off_as_the_whole(
-    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path
+    restored: Restore, cloud: FaultyServer, fake_database: FakeDatabase, tmp_path: Path, kind: str
 ) -> None:
     cloud.rules.append(on(M1.names[4], Answer(status=404)))
     assert restored().code == 4
     cloud.rules.clear()
-    gone = sorted(path for path in (tmp_path / "out").iterdir() if path.is_dir())[0]
-    shutil.rmtree(gone)
+    tops = sorted((tmp_path / "out").iterdir())
+    gone = next(path for path in tops if path.is_dir() == (kind == "folder") and path.suffix != ".restore")
+    shutil.rmtree(gone) if kind == "folder" else gone.unlink()
     outcome = restored()
     assert outcome.code == 6
     assert gone.name in outcome.err

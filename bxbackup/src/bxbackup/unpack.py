@@ -477,7 +477,7 @@ class Unpacker:
         return True
 
     def gone(self) -> bytes | None:
-        """A folder at the top that earlier runs have made and that is no longer there."""
+        """A file or folder at the top that earlier runs have made and that is no longer there."""
         for name in sorted(self._tops):
             try:
                 os.stat(name, dir_fd=self._folders["site"].root, follow_symlinks=False)
@@ -548,8 +548,10 @@ class Unpacker:
                     name = os.fsencode(noted["path"])
                     self._begin_dump(name)
                     self._dumps[name] = self._dumps[name].grown(noted["size"], whole=True)
-                elif noted["room"] == "folder" or "/" in noted["path"]:
-                    self._tops.add(os.fsencode(noted["path"].partition("/")[0]))
+                elif noted["room"] in ("site", "folder"):
+                    top, _, below = noted["path"].partition("/")
+                    if below or not top.endswith(".restore"):  # these are for a person to move away
+                        self._tops.add(os.fsencode(top))
                 self._remember(noted["room"], os.fsencode(noted["path"]))
         self._entry = entry
         if found["open"] is not None:

@@ -139,7 +139,7 @@ class Unpacking:
                 self._unpacker = self._new_unpacker()
                 position = Position()
             else:
-                self._demand_folders()
+                self._demand_tops()
                 self.next, self._sliced = found["next"], found.get("sliced", False)
         self._parser = TarParser(self._unpacker, position)
 
@@ -153,10 +153,10 @@ class Unpacking:
     def _new_unpacker(self) -> Unpacker:
         return Unpacker(self.rooms, self.state / LISTING, self.ownership, self.earlier)
 
-    def _demand_folders(self) -> None:
+    def _demand_tops(self) -> None:
         """Look whether what was unpacked is there, roughly: going on must not pass off a part as the whole.
 
-        :raises RefusedError: a folder at the top is gone.
+        :raises RefusedError: a file or folder at the top is gone.
         """
         gone = self._unpacker.gone()
         if gone is not None:
