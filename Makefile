@@ -80,6 +80,7 @@ acceptance: lab-packages
 
 test-all: lint integration
 	@$(BIN)/pytest tests/unit bxbackup/tests -m long
+	scripts/bxbackup_on python3.13
 	@$(BIN)/boxlift lab down
 	$(MAKE) demo acceptance story
 

@@ -1,4 +1,4 @@
-"""What an external MySQL 8 would be sent: none can be installed beside these tests, a stand-in answers."""
+"""What an external MySQL 8 would be sent; a stand-in answers. A real one: test_mysql_server.py."""
 
 from __future__ import annotations
 

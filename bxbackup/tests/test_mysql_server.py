@@ -1,7 +1,7 @@
 """Loads into a real MySQL server, as a host group `database` may name one.
 
-Debian packages none that these tests could start by themselves. Name one in the environment variable
-BXBACKUP_MYSQL: a client option file whose account may do all, on a server that may be written to.
+Debian 12 and 13 package none that these tests could start. Name one in the environment variable
+BXBACKUP_MYSQL: a client option file whose account may do all. CONTRIBUTING.md says how to get a server.
 """
 
 from __future__ import annotations
