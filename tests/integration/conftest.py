@@ -2,70 +2,20 @@
 
 from __future__ import annotations
 
-import getpass
-import shutil
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import pymysql
 import pytest
 from ansible.module_utils.boxlift_sql import Database
+
+from tests.integration.mariadb import running
 
 
 @pytest.fixture(scope="session")
 def mariadb_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Socket of a running server; the account of the user who runs the tests administers it."""
-    server = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if server is None:
-        pytest.skip("mariadbd is not installed (apt-get install mariadb-server-core)")
-    home = tmp_path_factory.mktemp("mariadb")
-    data, socket = home / "data", home / "m.sock"
-    user = getpass.getuser()
-    subprocess.run(
-        [
-            "mariadb-install-db",
-            "--no-defaults",
-            f"--datadir={data}",
-            f"--user={user}",
-            "--auth-root-authentication-method=socket",
-            f"--auth-root-socket-user={user}",
-            "--skip-test-db",
-        ],
-        check=True,
-        capture_output=True,
-    )
-    with (home / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [
-                server,
-                "--no-defaults",
-                f"--datadir={data}",
-                f"--socket={socket}",
-                f"--user={user}",
-                "--skip-networking",
-                "--innodb-buffer-pool-size=32M",
-                f"--pid-file={home / 'pid'}",
-                # a server that starts removes the temporary tables of all others that share its folder
-                f"--tmpdir={home}",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        for _ in range(300):
-            try:
-                pymysql.connect(unix_socket=str(socket), user="root").close()
-                break
-            except pymysql.OperationalError:
-                time.sleep(0.1)
-        else:
-            raise RuntimeError((home / "log").read_text())
+    with running(tmp_path_factory.mktemp("mariadb"), "--skip-networking") as socket:
         yield socket
-    finally:
-        process.terminate()
-        process.wait(30)
 
 
 @pytest.fixture
