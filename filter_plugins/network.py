@@ -24,9 +24,22 @@ def of_family(addresses: Iterable[str], version: int) -> list[str]:
     ]
 
 
+def alternative_names(places: Iterable[str]) -> list[str]:
+    """Names of a certificate, as its request writes them: `IP:` before addresses, `DNS:` before the rest."""
+    names = []
+    for place in map(str, places):
+        try:
+            ipaddress.ip_address(place)
+        except ValueError:
+            names.append(f"DNS:{place}")
+        else:
+            names.append(f"IP:{place}")
+    return names
+
+
 class FilterModule:
     """What Ansible loads."""
 
     def filters(self) -> dict[str, Callable[..., list[str]]]:
         """Names under which templates find the functions."""
-        return {"of_family": of_family}
+        return {"of_family": of_family, "alternative_names": alternative_names}

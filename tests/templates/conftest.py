@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import yaml
@@ -15,7 +16,7 @@ from ansible.vars.manager import VariableManager
 
 from tests.templates.renderer import HOSTS, ROOT, Renderer
 
-Make = Callable[[str], Renderer]
+Make = Callable[..., Renderer]
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +25,11 @@ def make_renderer(tmp_path_factory: pytest.TempPathFactory) -> Make:
     init_plugin_loader()
     filter_loader.add_directory(str(ROOT / "filter_plugins"))
 
-    def make(name: str) -> Renderer:
+    def make(name: str, inventory_hosts: dict[str, Any] = HOSTS) -> Renderer:
         folder = tmp_path_factory.mktemp(f"inventory-{name}")
         shutil.copytree(ROOT / "inventories" / name / "group_vars", folder / "group_vars")
         hosts = folder / "hosts.yml"
-        hosts.write_text(yaml.safe_dump(HOSTS), encoding="utf-8")
+        hosts.write_text(yaml.safe_dump(inventory_hosts), encoding="utf-8")
         loader = DataLoader()
         inventory = InventoryManager(loader=loader, sources=[str(hosts)])
         variables = VariableManager(loader=loader, inventory=inventory)
