@@ -240,6 +240,10 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         {"mail_relay_user": "me", "mail_relay_password": "x", "mail_relay_tls": "none"},
         "mail_relay_tls is none with a password",
     ),
+    (
+        {"portal_database_server": "db.example.com", "vault_database_admin_password": ""},
+        "vault_database_admin_password is not set",
+    ),
     ({"web_basic_auth_user": "me"}, "web_basic_auth_user is set without a password"),
     ({"portal_archive": "https://x.example/p"}, "portal_archive is a URL without portal_archive_checksum"),
 ]
@@ -263,6 +267,11 @@ def test_each_contradiction_is_seen(project: Path) -> None:
     }
     tree["all"]["children"]["production"]["hosts"]["both"] = None
     tree["all"]["children"]["portal"]["hosts"]["s3"] = None
+    tree["all"]["children"]["production"]["hosts"] |= {
+        "d1": {"portal_database_server": "db.example.com"},
+        "d2": None,
+    }
+    tree["all"]["children"]["database"] = {"hosts": {"d1": None, "d2": None}}
     (project / "inventory" / "hosts.yml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     _, result = look(project)
     told = {problem["what"]: problem["hosts"] for problem in result["variable_problems"]}
@@ -275,6 +284,9 @@ def test_each_contradiction_is_seen(project: Path) -> None:
     assert "s3" in told["mail_relay_mode of pre-production is relay"]
     assert told["portal_environment is production"] == ["s4"]
     assert told["both is in both environments"] == ["both"]
+    assert told["portal_database_server is db.example.com, and d1 is in group database"] == ["d1"]
+    assert "p0" in told["not exactly one host of group database is in production"]
+    told.pop("not exactly one host of group database is in preproduction")
     told.pop("mail_relay_mode of production is catch_all")  # the rule that discard has shown already
     assert len(told) == len(rules["contradictions"])
 
