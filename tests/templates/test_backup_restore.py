@@ -61,7 +61,7 @@ def test_what_a_person_accepts_is_passed_on(lab: Renderer) -> None:
                 "database_client_user": "boxlift",
                 "database_client_password": "canary",
             },
-            "host=192.0.2.20\nport=3306\nssl-ca=/etc/boxlift/database-ca.pem\nssl-verify-server-cert\n",
+            "host=192.0.2.20\nport=3306\nssl-ca=/etc/boxlift/database-ca.pem\nssl-verify-server-cert=1\n",
         ),
     ],
     ids=["of the same host", "of another host"],

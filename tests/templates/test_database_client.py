@@ -20,7 +20,7 @@ def test_the_server_of_the_same_host_is_reached_by_its_socket(example: Renderer)
 def test_another_hosts_server_is_reached_under_tls(example: Renderer) -> None:
     text = example.text("database_client", "database.cnf.j2", **REMOTE)
     assert text.split("[client]\n")[1] == (
-        "host=192.0.2.20\nport=3306\nssl-ca=/etc/boxlift/database-ca.pem\nssl-verify-server-cert\n"
+        "host=192.0.2.20\nport=3306\nssl-ca=/etc/boxlift/database-ca.pem\nssl-verify-server-cert=1\n"
         'user=boxlift\npassword="a secret"\n'
     )
 

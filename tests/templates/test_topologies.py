@@ -80,7 +80,7 @@ def test_each_host_knows_how_it_reaches_its_database(tiers: Renderer) -> None:
         "host": DATABASE,
         "port": "3306",
         "ssl-ca": "/etc/boxlift/database-ca.pem",
-        "ssl-verify-server-cert": None,
+        "ssl-verify-server-cert": "1",
         "user": "boxlift",
         "password": '"database-admin-secret"',
     }
