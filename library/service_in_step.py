@@ -38,6 +38,11 @@ options:
         type: list
         elements: path
         default: []
+      restart_files:
+        description: Files of this unit that only a restart takes in, such as a drop-in of systemd.
+        type: list
+        elements: path
+        default: []
   files:
     description: Files that all the units read. Those that are not there do not count.
     type: list
@@ -87,7 +92,7 @@ JOURNAL_LINES = 20
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit as systemd sees it. `since` is the wall-clock second when it last took in its files."""
+    """A unit as systemd sees it. Wall-clock seconds: `since`, when it last took in its files; `started`."""
 
     name: str
     files: tuple[Path, ...]
@@ -96,6 +101,8 @@ class Unit:
     enabled: bool
     outdated: bool
     since: float
+    started: float
+    restart_files: tuple[Path, ...] = ()
 
 
 def blocks(text: str) -> list[dict[str, str]]:
@@ -107,7 +114,13 @@ def blocks(text: str) -> list[dict[str, str]]:
 
 
 def unit_from(
-    name: str, files: Sequence[Path], found: Mapping[str, str], on_change: str, boot: float
+    name: str,
+    files: Sequence[Path],
+    found: Mapping[str, str],
+    on_change: str,
+    boot: float,
+    *,
+    restart_files: Sequence[Path] = (),
 ) -> Unit:
     """A unit from its properties; `boot` is the wall-clock second at which the monotonic clock was zero."""
     # A reload changes the state for a moment: the last change of state is the last reload.
@@ -120,6 +133,8 @@ def unit_from(
         enabled=found.get("UnitFileState") in NOT_TO_ENABLE,
         outdated=found.get("NeedDaemonReload") == "yes",
         since=boot + int(found.get(stamp) or 0) / 1e6,
+        started=boot + int(found.get("ActiveEnterTimestampMonotonic") or 0) / 1e6,
+        restart_files=tuple(restart_files),
     )
 
 
@@ -133,7 +148,7 @@ def needed(unit: Unit, on_change: str, alive: bool) -> list[str]:
     verbs = [] if unit.enabled else ["enable"]
     if not unit.active:
         verbs.append("start")
-    elif unit.outdated:
+    elif unit.outdated or newest(unit.restart_files) > unit.started:
         verbs.append("restart")
     elif not alive or newest(unit.files) > unit.since:
         verbs.append(on_change)
@@ -177,6 +192,7 @@ def main() -> None:
                 "options": {
                     "name": {"type": "str", "required": True},
                     "files": {"type": "list", "elements": "path", "default": []},
+                    "restart_files": {"type": "list", "elements": "path", "default": []},
                 },
             },
             "files": {"type": "list", "elements": "path", "default": []},
@@ -200,6 +216,7 @@ def main() -> None:
                 found,
                 on_change,
                 boot,
+                restart_files=[Path(path) for path in unit["restart_files"]],
             )
             for unit, found in ((wanted[place], found) for place, found in enumerate(shown))
         ]

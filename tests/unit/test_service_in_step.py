@@ -42,6 +42,13 @@ def test_a_newer_file_is_taken_in(tmp_path: Path, on_change: str, seconds: float
     assert needed(unit, on_change, alive=True) == verbs
 
 
+@pytest.mark.parametrize(("seconds", "verbs"), [(40, []), (60, ["restart"])])
+def test_a_drop_in_is_taken_in_by_a_restart_alone(tmp_path: Path, seconds: float, verbs: list[str]) -> None:
+    """The last reload was at 80; the unit started at 50."""
+    unit = unit_from("nginx", [], RUNNING, "reload", BOOT, restart_files=[file_of(tmp_path, seconds)])
+    assert needed(unit, "reload", alive=True) == verbs
+
+
 @pytest.mark.parametrize(
     ("change", "verbs"),
     [

@@ -5,6 +5,7 @@ Apart from the others because of what it takes to import asyncio and aiohttp.
 
 from __future__ import annotations
 
+import os
 import signal
 import stat
 from pathlib import Path
@@ -78,7 +79,7 @@ def restore(
         earlier=earlier(reuse_from, to),
     )
     for secret in (password_file, Path(source[1:]) if source.startswith("@") else None):
-        if secret is not None and stat.S_IMODE(secret.stat().st_mode) & 0o077:
+        if secret is not None and _open_to_others(secret.stat()):
             console(error=True).print(
                 f"note: {secret} can be read by others; give it mode 0600", markup=False
             )
@@ -123,3 +124,10 @@ def _print_allowed(found: Status, state: State) -> None:
     missing = found.extra.get("uploads", {}).get("missing", 0)
     if missing:
         out.print(f"{missing} uploads are missing: {state.folder / MISSING}", markup=False)
+
+
+def _open_to_others(secret: os.stat_result) -> bool:
+    """Whether others can read it. What root gives to a group of ours was handed over on purpose."""
+    handed_over = secret.st_uid == 0 and os.geteuid() != 0 and secret.st_gid in os.getgroups()
+    others = stat.S_IRWXO if handed_over else stat.S_IRWXG | stat.S_IRWXO
+    return bool(stat.S_IMODE(secret.st_mode) & others)
