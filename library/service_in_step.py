@@ -88,6 +88,7 @@ NOT_TO_ENABLE = frozenset(
     {"enabled", "enabled-runtime", "static", "indirect", "generated", "alias", "transient"}
 )
 JOURNAL_LINES = 20
+UNIT_FILES = Path("/etc/systemd/system")
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,12 @@ def unit_from(
 def newest(files: Sequence[Path]) -> float:
     """When the newest of the files was written; 0 where there is none."""
     return max((path.stat().st_mtime for path in files if path.exists()), default=0.0)
+
+
+def has_newer_unit_files(unit: Unit) -> bool:
+    """Whether a unit file or a drop-in that was named is newer than the unit's start."""
+    named = [file for file in (*unit.files, *unit.restart_files) if UNIT_FILES in file.parents]
+    return unit.active and newest(named) > unit.started
 
 
 def needed(unit: Unit, on_change: str, alive: bool) -> list[str]:
@@ -222,8 +229,8 @@ def main() -> None:
         ]
 
     units = look()
-    # systemd says of a unit whose file appeared again only that it knows none.
-    outdated = {unit.name for unit in units if unit.outdated}
+    # systemd says of a unit whose file appeared again that it knows none, and of a first drop-in nothing.
+    outdated = {unit.name for unit in units if unit.outdated or has_newer_unit_files(unit)}
     if not module.check_mode and (outdated or not all(unit.loaded for unit in units)):
         module.run_command(["systemctl", "daemon-reload"], check_rc=True)
         units = [replace(unit, outdated=unit.name in outdated) for unit in look()]

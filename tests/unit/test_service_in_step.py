@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from filter_plugins.units import as_units
-from library.service_in_step import blocks, needed, newest, unit_from
+from library import service_in_step
+from library.service_in_step import blocks, has_newer_unit_files, needed, newest, unit_from
 
 BOOT = 1_000_000.0
 RUNNING = {
@@ -47,6 +48,17 @@ def test_a_drop_in_is_taken_in_by_a_restart_alone(tmp_path: Path, seconds: float
     """The last reload was at 80; the unit started at 50."""
     unit = unit_from("nginx", [], RUNNING, "reload", BOOT, restart_files=[file_of(tmp_path, seconds)])
     assert needed(unit, "reload", alive=True) == verbs
+
+
+def test_systemd_reads_a_newer_unit_file_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a unit's first drop-in it does not say by itself that it has to."""
+    monkeypatch.setattr(service_in_step, "UNIT_FILES", tmp_path)
+    older = unit_from("nginx", [file_of(tmp_path, 40)], RUNNING, "reload", BOOT)
+    assert not has_newer_unit_files(older)
+    drop_in = unit_from("nginx", [], RUNNING, "reload", BOOT, restart_files=[file_of(tmp_path, 60)])
+    assert has_newer_unit_files(drop_in)
+    monkeypatch.setattr(service_in_step, "UNIT_FILES", tmp_path / "elsewhere")
+    assert not has_newer_unit_files(drop_in)
 
 
 @pytest.mark.parametrize(
