@@ -68,6 +68,26 @@ def test_a_table_is_taken_apart() -> None:
     assert bare.endswith("COMMENT='t, (u)'")
 
 
+def test_names_need_no_quotes() -> None:
+    table = parse_table(
+        "CREATE TABLE `t` (\n  ID int NOT NULL AUTO_INCREMENT,\n  a varchar(50),\n  period int,\n"
+        "  PRIMARY KEY (ID),\n  UNIQUE KEY ux USING BTREE (a(10), period),\n  INDEX (a),\n"
+        "  CONSTRAINT fk FOREIGN KEY (a) REFERENCES o (b),\n  CONSTRAINT c CHECK (a > 0)\n) ENGINE=InnoDB"
+    )
+    assert [(column.name, column.auto_increment) for column in table.columns] == [
+        ("ID", True),
+        ("a", False),
+        ("period", False),
+    ]
+    assert [(key.kind, key.name, key.parts) for key in table.keys] == [
+        (KeyKind.PRIMARY, "", (("ID", None),)),
+        (KeyKind.UNIQUE, "ux", (("a", 10), ("period", None))),
+        (KeyKind.PLAIN, "", (("a", None),)),
+        (KeyKind.FOREIGN, "fk", (("a", None),)),
+    ]
+    assert [key.name for key in table.late_keys()] == ["ux", "fk"]
+
+
 def test_fulltext_keys_are_made_first_and_one_at_a_time() -> None:
     statements = [text for text, _ in add_keys("b_user", parse_table(TABLE).late_keys())]
     assert statements[0] == "ALTER TABLE `b_user` ADD FULLTEXT KEY `ft_1` (`NOTE`)"
@@ -78,6 +98,7 @@ def test_fulltext_keys_are_made_first_and_one_at_a_time() -> None:
     ("keys", "late"),
     [
         ("PRIMARY KEY (`A`),\n  UNIQUE KEY `u` (`B`),\n  KEY `k` (`B`)", ["u", "k"]),
+        ("CONSTRAINT `p` PRIMARY KEY (`A`),\n  CONSTRAINT `u` UNIQUE (`B`)", ["u"]),
         ("UNIQUE KEY `u` (`B`),\n  KEY `k` (`B`)", ["k"]),
         ("PRIMARY KEY (`B`,`A`),\n  KEY `k` (`B`),\n  KEY `count` (`A`)", ["k"]),
         ("PRIMARY KEY (`B`),\n  UNIQUE KEY `count` (`A`),\n  UNIQUE KEY `u` (`A`,`B`)", ["u"]),

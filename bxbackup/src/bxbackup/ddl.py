@@ -180,8 +180,8 @@ class TableDefinition:
         """The keys that can wait until the rows are in.
 
         Not the primary key; not the unique ones of a table without a primary key, as the writer pages through
-        such a table and may write a row twice (backup_format 5.8), which only they notice; and not the one
-        that an AUTO_INCREMENT column must have.
+        such a table and may write a row twice (backup_format 5.8), which only they notice; not the one that
+        an AUTO_INCREMENT column must have; and none without a name, which could not be looked for.
         """
         firsts = {key.first for key in self.keys if key.kind is KeyKind.PRIMARY}
         has_primary = bool(firsts)
@@ -191,7 +191,8 @@ class TableDefinition:
             first = key.first
             unique = key.kind is KeyKind.UNIQUE
             counts = first in counters and (unique or key.kind is KeyKind.PLAIN)
-            if counts or key.kind is KeyKind.PRIMARY or (unique and not has_primary):
+            fixed = key.kind is KeyKind.PRIMARY or (not key.name and key.kind is not KeyKind.FOREIGN)
+            if counts or fixed or (unique and not has_primary):
                 counters.discard(first)
             else:
                 late.append(key)
@@ -243,8 +244,8 @@ def parse_table(text: str) -> TableDefinition:
             keys.append(key)
             continue
         others.append("  " + "".join(item).strip())
-        if words and words[0].startswith("`"):
-            upper = [word.upper() for word in words]
+        upper = [word.upper() for word in words]
+        if words and upper[0] not in {"CONSTRAINT", "CHECK"} and upper[:2] != ["PERIOD", "FOR"]:
             columns.append(
                 Column(
                     plain_name(words[0]),
@@ -287,25 +288,30 @@ def _list(parts: list[str], name: str) -> tuple[list[list[str]], int, int]:
 
 
 def _key(words: list[str], text: str) -> Key | None:
-    upper = [word.upper() for word in words]
-    kinds = upper[1:] if upper[:1] == ["CONSTRAINT"] else upper
-    while kinds and kinds[0].startswith("`"):
-        kinds = kinds[1:]
-    kind = _KEY_KINDS.get(kinds[0]) if kinds and not words[0].startswith("`") else None
-    if kind is None or "(" not in words:
+    names: list[str] = []
+    rest = words
+    if words[:1] and words[0].upper() == "CONSTRAINT":
+        rest = words[1:]
+        if rest and rest[0].upper() not in {*_KEY_KINDS, "CHECK"}:
+            names, rest = [plain_name(rest[0])], rest[1:]
+    kind = _KEY_KINDS.get(rest[0].upper()) if rest else None
+    if kind is None or "(" not in rest:
         return None
-    opening = words.index("(")
-    names = [plain_name(word) for word in words[:opening] if word.startswith("`")]
+    opening = rest.index("(")
+    before = [word for word in rest[1:opening] if word.upper() not in {"KEY", "INDEX"}]
+    if before and before[0].upper() != "USING":
+        names.append(plain_name(before[0]))
     inside: list[tuple[str, int | None]] = []
-    depth = 0
-    for word in words[opening:]:
+    depth, previous = 0, ""
+    for word in rest[opening:]:
         depth += {"(": 1, ")": -1}.get(word, 0)
-        if word.startswith("`"):
+        if word.startswith("`") or (depth == 1 and previous in {"(", ","} and word != ")"):
             inside.append((plain_name(word), None))
         elif word.isdecimal() and inside:
             inside[-1] = (inside[-1][0], int(word))
         if depth == 0:
             break
+        previous = word
     return Key(kind, names[0] if names else "", tuple(inside), text)
 
 
