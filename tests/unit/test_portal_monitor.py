@@ -1,0 +1,89 @@
+"""What the monitor tells, when, and what it compares with. Its looks themselves are proved on the lab."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+PROGRAM = Path(__file__).parents[2] / "roles" / "monitoring" / "files" / "portal_monitor.py"
+DOMAIN = "portal.acme.example"
+
+
+@pytest.fixture(scope="module")
+def monitor() -> ModuleType:
+    found = importlib.util.spec_from_file_location("portal_monitor", PROGRAM)
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    sys.modules["portal_monitor"] = module
+    found.loader.exec_module(module)
+    return module
+
+
+def settings(**other: object) -> dict[str, object]:
+    return {"slower_than_usual": 0.25, "domain": DOMAIN, **other}
+
+
+def test_nothing_is_told_while_nothing_changes(monitor: ModuleType) -> None:
+    well = [monitor.Check("page", "ok", "0.1 s")]
+    assert monitor.news(None, well, DOMAIN) is None
+    bad = [monitor.Check("page", "bad", "answers 502", "at most 3 s")]
+    told = monitor.news(None, bad, DOMAIN)
+    assert told == f"{DOMAIN}: page: answers 502 (at most 3 s)"
+    before = {"checks": [{"name": "page", "level": "bad"}]}
+    assert monitor.news(before, bad, DOMAIN) is None
+    assert monitor.news(before, well, DOMAIN) == f"{DOMAIN}: all is well again"
+
+
+def test_a_warning_that_becomes_an_alarm_is_told_first(monitor: ModuleType) -> None:
+    checks = [monitor.Check("space of /", "warn", "9 % free"), monitor.Check("agents", "bad", "never ran")]
+    before = {"checks": [{"name": "space of /", "level": "warn"}, {"name": "agents", "level": "warn"}]}
+    assert monitor.news(before, checks, DOMAIN) == f"{DOMAIN}: agents: never ran; space of /: 9 % free"
+
+
+@pytest.mark.parametrize(("value", "level"), [(100.0, "ok"), (26.0, "ok"), (24.0, "warn")])
+def test_speed_is_compared_with_what_is_usual(monitor: ModuleType, value: float, level: str) -> None:
+    history = [{"checks": [{"name": "disk writes", "value": 100.0}]}] * 20
+    assert monitor.Monitor(settings(), history)._mark("disk writes", value, "MB/s").level == level
+
+
+def test_a_short_history_says_nothing(monitor: ModuleType) -> None:
+    history = [{"checks": [{"name": "disk writes", "value": 100.0}]}] * 19
+    assert monitor.Monitor(settings(), history)._mark("disk writes", 1.0, "MB/s").level == "ok"
+    assert monitor.Monitor(settings(), [])._mark("page rate", 9.0, "pages/s", 10).level == "warn"
+
+
+def test_old_and_torn_lines_of_the_history_go(monitor: ModuleType, tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    lines = [json.dumps({"at": (now - timedelta(days=days)).isoformat(), "checks": []}) for days in (20, 1)]
+    (tmp_path / "history.jsonl").write_text("\n".join([*lines, '{"at": "20']))
+    kept = monitor.recent(tmp_path / "history.jsonl", 14, now.timestamp())
+    assert [look["at"] for look in kept] == [(now - timedelta(days=1)).isoformat()]
+
+
+def test_a_target_that_is_away_is_named_without_its_secret(monitor: ModuleType) -> None:
+    problems = monitor.tell("line", ["http://127.0.0.1:9/hooks/s3cret", "ops@acme.example"], "127.0.0.1:9")
+    assert len(problems) == 2
+    assert "s3cret" not in "".join(problems)
+
+
+def test_a_look_that_breaks_keeps_no_other_from_looking(
+    monitor: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("_page", "_push", "_database", "_disk", "_room"):
+        monkeypatch.setattr(monitor.Monitor, name, lambda _: iter(()))
+
+    def broken(_: object) -> None:
+        raise OSError("no systemd")
+
+    monkeypatch.setattr(monitor.Monitor, "_services", broken)
+    checks = list(monitor.Monitor(settings(), []).look())
+    assert [(check.name, check.level, check.measured) for check in checks] == [
+        ("services", "bad", "no systemd")
+    ]
