@@ -16,7 +16,7 @@ from bxbackup import pathset, unpack
 from bxbackup.ahead import Ahead
 from bxbackup.errors import RefusedError
 from bxbackup.pathset import PathSet
-from bxbackup.unpack import folded, placement, safe_path, shown_name
+from bxbackup.unpack import folded, is_secret, placement, safe_path, shown_name
 
 
 def unpacked(run: Run, tmp_path: Path, *entries: bytes) -> int:
@@ -54,6 +54,20 @@ def test_a_file_system_that_folds_case_is_noticed(monkeypatch: pytest.MonkeyPatc
     finally:
         os.close(folder)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "bitrix/.settings.php",
+        "local/.Settings.php",
+        "bitrix/php_interface/dbconn.php",
+        "bitrix/License_Key.php",
+    ],
+)
+def test_what_holds_credentials_is_the_owner_s_alone(name: str) -> None:
+    assert is_secret(placement(name.encode()).path)
+    assert not is_secret(placement(b"bitrix/license_key.php.txt").path)
 
 
 @pytest.mark.parametrize(

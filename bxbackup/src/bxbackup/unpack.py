@@ -54,6 +54,7 @@ _SECRET = frozenset(
         b"bitrix/.settings.restore.php",
         b"local/.settings.restore.php",
         b"bitrix/php_interface/dbconn.restore.php",
+        b"bitrix/license_key.php",
     }
 )
 _FOLDERS_KEPT_OPEN = 256
