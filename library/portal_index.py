@@ -105,12 +105,13 @@ def is_emptied(database: Database, schema: str, index: Index) -> bool:
 
 
 def due(database: Database, schema: str, indexes: list[Index], state: State) -> list[str]:
-    """Indexes that are not built, failed, or were emptied since they were built."""
+    """Indexes that are not built, failed, were built for another engine, or were emptied since."""
     return [
         index["id"]
         for index in indexes
-        if (known := state.get(index["id"], {}).get("state")) not in _OVER
-        or (known == "done" and is_emptied(database, schema, index))
+        if (known := state.get(index["id"], {})).get("state") not in _OVER
+        or (known["state"] == "done" and known.get("variant") != index.get("variant"))
+        or (known["state"] == "done" and is_emptied(database, schema, index))
     ]
 
 

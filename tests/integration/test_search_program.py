@@ -200,6 +200,7 @@ def test_what_is_due(site: Site, session: Database, tmp_path: Path) -> None:
     site.sql("INSERT IGNORE INTO b_made_up VALUES (1)")
     assert Unit(site, tmp_path, SITE_INDEX).run() == 0
     assert due(session, SCHEMA, indexes, over) == []
+    assert due(session, SCHEMA, [{**SITE_INDEX, "variant": "sphinx"}], over) == ["site"], "another engine"
     site.sql("DELETE FROM b_made_up")
     session.commit()
     assert due(session, SCHEMA, indexes, over) == ["records"]

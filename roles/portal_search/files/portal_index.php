@@ -12,6 +12,8 @@
  *     stepper  class with execAgent(), called until it returns an empty text (F3); `restart` begins it anew
  *     records  class::method(ID) for each row of `table` that has none in `index` (`key` names its column)
  *
+ * `variant` of an index is noted with it: one that was built for another variant is built again.
+ *
  * Ends with 0 when all is done, 1 when an index failed for good, 2 after a failure that is worth another start,
  * 75 when a fresh process should go on. An index that ended PHP three times in a row has failed.
  */
@@ -181,6 +183,7 @@ foreach ($config['indexes'] as $index) {
             }
             $known['state'] = 'running';
             $known['tries']++;
+            $known['variant'] = $index['variant'] ?? null;
             $save();
             $reached = step($index, $known, (int)$config['seconds']);
             $took = max(0.001, microtime(true) - $began);

@@ -4,8 +4,9 @@ use Bitrix\Main\Config\Option;
 use Bitrix\Main\DB\SqlQueryException;
 use Boxlift\Standin\Db;
 use Boxlift\Standin\SearchSources;
+use Boxlift\Standin\Sphinx;
 
-/** The site index in b_search_content* (portal_runtime F1, F2), engines `mysql` (FULLTEXT) and `bitrix` (words). */
+/** The site index in b_search_content* (portal_runtime F1, F2), engines `mysql` (FULLTEXT), `bitrix` (words) and `sphinx`. */
 class CSearch
 {
     private const BATCH = 200;
@@ -20,7 +21,7 @@ class CSearch
     private const STOP_WORDS = ['ABOUT', 'ARE', 'COM', 'FOR', 'FROM', 'HOW', 'THAT', 'THE', 'THIS', 'UND', 'WAS', 'WHAT',
         'WHEN', 'WHERE', 'WHO', 'WILL', 'WITH', 'WWW'];
 
-    /** Why nothing can be found: no_fulltext, no_engine (the stand-in has no Sphinx or OpenSearch), or null. */
+    /** Why nothing can be found: no_fulltext, no_engine (the stand-in has no OpenSearch), or null. */
     public ?string $error = null;
 
     /**
@@ -109,6 +110,9 @@ class CSearch
         if ($words === []) {
             return [];
         }
+        if (self::engine() === 'sphinx') {
+            return $this->byDaemon($words);
+        }
         if (!in_array(self::engine(), ['mysql', 'bitrix'], true)) {
             $this->error = 'no_engine';
             return [];
@@ -134,6 +138,24 @@ class CSearch
             $this->error = 'no_fulltext';
             return [];
         }
+    }
+
+    /**
+     * @param list<string> $words
+     * @return list<array<string, mixed>>
+     */
+    private function byDaemon(array $words): array
+    {
+        try {
+            $ids = Sphinx::find($words, self::FOUND);
+        } catch (\mysqli_sql_exception $error) {
+            error_log('search: ' . $error->getMessage());
+            $this->error = 'no_engine';
+            return [];
+        }
+        $known = $ids === [] ? [] : Db::rows('SELECT MODULE_ID, ITEM_ID, TITLE, URL FROM b_search_content WHERE ID IN ('
+            . implode(', ', $ids) . ') ORDER BY DATE_CHANGE DESC');
+        return $known;
     }
 
     private static function engine(): string
@@ -178,6 +200,13 @@ class CSearch
         $insert('b_search_content_text', ['SEARCH_CONTENT_ID', 'SEARCH_CONTENT_MD5', 'SEARCHABLE_CONTENT'], $texts,
             'SEARCH_CONTENT_MD5 = VALUES(SEARCH_CONTENT_MD5), SEARCHABLE_CONTENT = VALUES(SEARCHABLE_CONTENT)');
         $insert('b_search_content_site', ['SEARCH_CONTENT_ID', 'SITE_ID', 'URL'], $sites, 'URL = VALUES(URL)');
+        if (self::engine() === 'sphinx') {
+            $rows = [];
+            foreach ($items as $item) {
+                $rows[$ids["{$item['MODULE_ID']}|{$item['ITEM_ID']}"]] = $item;
+            }
+            Sphinx::store($rows);
+        }
         if (self::engine() === 'bitrix') {
             Db::run('DELETE FROM b_search_content_stem WHERE SEARCH_CONTENT_ID IN (' . implode(',', $ids) . ')');
             foreach (array_chunk($stems, 1000) as $chunk) {
@@ -188,6 +217,9 @@ class CSearch
 
     private static function clear(bool $suggest): void
     {
+        if (self::engine() === 'sphinx') {
+            Sphinx::clear();
+        }
         foreach ([...self::TABLES, ...($suggest ? ['b_search_suggest'] : [])] as $table) {
             if (Db::hasTable($table)) {
                 Db::run("TRUNCATE TABLE $table");
