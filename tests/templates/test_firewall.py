@@ -10,12 +10,21 @@ from ansible.template import trust_as_template
 from tests.templates.renderer import Renderer
 
 LOOKUPS = {
-    "results": [{"item": "mail.acme.example", "stdout_lines": ["192.0.2.25  STREAM mail.acme.example"]}]
+    "results": [
+        {"item": "mail.acme.example", "stdout_lines": ["192.0.2.25  STREAM mail.acme.example"]},
+        {
+            "item": "deb.example.org",
+            "stdout_lines": ["192.0.2.80 STREAM", "192.0.2.80 DGRAM", "2001:db8::80 STREAM"],
+        },
+        {"item": "gone.example.org", "stdout_lines": []},
+    ]
 }
+PACKAGES = {"places": [{"host": "deb.example.org", "port": 80}, {"host": "gone.example.org", "port": 443}]}
 
 
 def ruleset(renderer: Renderer, host: str = "portal-1", **given: Any) -> str:
-    return renderer.text("firewall", "nftables.conf.j2", host, **{"__firewall_lookups": LOOKUPS, **given})
+    known = {"__firewall_lookups": LOOKUPS, "__firewall_packages": PACKAGES}
+    return renderer.text("firewall", "nftables.conf.j2", host, **{**known, **given})
 
 
 def chain(text: str, name: str) -> list[str]:
@@ -79,12 +88,50 @@ def test_a_copy_is_fenced(lab: Renderer) -> None:
     assert [rule for rule in rules if "dport" in rule] == [
         'ip daddr { 192.0.2.53 } udp dport { 53 } accept comment "names"',
         'ip daddr { 192.0.2.53 } tcp dport { 53 } accept comment "names"',
-        'meta skuid _apt tcp dport { 80, 443 } accept comment "Debian packages"',
-        'ip daddr { 192.0.2.11, 192.0.2.13 } tcp dport { 22 } accept comment "the portal that is copied"',
-        "meta skuid postfix ip daddr { 192.0.2.25 } tcp dport { 25 }"
-        ' accept comment "mail for the one address"',
+        'meta skuid _apt ip daddr { 192.0.2.80 } tcp dport { 80 } accept comment "packages"',
+        'meta skuid _apt ip6 daddr { 2001:db8::80 } tcp dport { 80 } accept comment "packages"',
+        *(
+            f"meta skuid root {family} daddr @clone_source_{version} tcp dport {{ 22 }}"
+            ' accept comment "the portal that is copied"'
+            for family, version in (("ip", 4), ("ip6", 6))
+        ),
     ]
     assert rules[-1] == "counter name egress_refused reject with icmpx admin-prohibited"
+
+
+def test_the_time_is_asked_by_its_own_account(example: Renderer) -> None:
+    rules = chain(ruleset(example, "staging-1"), "output")
+    assert 'meta skuid systemd-timesync udp dport { 123 } accept comment "time"' in rules
+
+
+def test_production_is_out_of_reach_until_a_copy_opens_the_way(lab: Renderer) -> None:
+    text = ruleset(lab, "staging-1")
+    assert "192.0.2.11" not in text
+    for version in (4, 6):
+        declared = text[text.index(f"set clone_source_{version} {{") :]
+        assert re.match(
+            rf"set clone_source_{version} \{{\n +type ipv{version}_addr\n +flags timeout\n +\}}\n", declared
+        )
+
+
+def test_the_way_to_the_source_closes_by_itself(lab: Renderer) -> None:
+    given = {"portal_reader_source_address": "192.0.2.11", "portal_reader_hours": 3}
+    command = lab.value("portal_reader", "portal_reader_open_command", "staging-1", **given)
+    assert command[-2:] == ["clone_source_4", "{ 192.0.2.11 timeout 3h }"]
+    command = lab.value("portal_reader", "portal_reader_close_command", "staging-1", **given)
+    assert command == ["nft", "flush", "set", "inet", "boxlift", "clone_source_4"]
+    assert lab.value("portal_reader", "portal_reader_open_command", "portal-1", **given) == []
+
+
+def test_a_fenced_host_does_not_even_ping(lab: Renderer) -> None:
+    rules = chain(ruleset(lab, "staging-1"), "output")
+    assert not any("l4proto { 1, 58 }" in rule for rule in rules)
+    assert any(rule.startswith("icmpv6 type { nd-router-solicit,") for rule in rules)
+
+
+def test_what_may_leave_by_ssh_is_an_answer(lab: Renderer) -> None:
+    rules = chain(ruleset(lab, "staging-1"), "output")
+    assert 'tcp sport { 22 } tcp flags & (syn | ack) != syn accept comment "answers of ssh"' in rules
 
 
 def test_the_example_lets_no_mail_of_a_copy_out(example: Renderer) -> None:

@@ -75,14 +75,34 @@ def test_production_mails_everybody(lab: Renderer) -> None:
     assert "discard" not in text
 
 
-def test_a_copy_mails_one_address(lab: Renderer) -> None:
-    text = lab.text("mail_relay", "main.cf.j2", "staging-1")
+ACCOUNT = {"getent_passwd": {"caught-mail": ["x", "107", "112", "", "/var/mail/caught", ""]}}
+
+
+@pytest.mark.parametrize("name", ["lab", "example"])
+def test_a_copy_keeps_every_mail(name: str, request: pytest.FixtureRequest) -> None:
+    text = request.getfixturevalue(name).text(
+        "mail_relay", "main.cf.j2", "staging-1", ansible_facts={"fqdn": "staging-1", **ACCOUNT}
+    )
+    for line in (
+        "default_transport = virtual:",
+        "relay_transport = virtual:",
+        "virtual_mailbox_base = /var/mail",
+        "virtual_mailbox_maps = static:caught/",
+        "virtual_uid_maps = static:107",
+        "virtual_gid_maps = static:112",
+    ):
+        assert f"\n{line}\n" in text
+
+
+def test_a_copy_may_mail_one_address(lab: Renderer) -> None:
+    text = lab.text("mail_relay", "main.cf.j2", "staging-1", mail_relay_mode="catch_all")
     assert "recipient_canonical_maps = regexp:/etc/postfix/catch_all\n" in text
     assert "recipient_canonical_classes = envelope_recipient\n" in text
+    assert "virtual" not in text
 
 
-def test_a_copy_of_the_example_mails_nobody(example: Renderer) -> None:
-    text = example.text("mail_relay", "main.cf.j2", "staging-1")
+def test_a_copy_may_drop_its_mail(example: Renderer) -> None:
+    text = example.text("mail_relay", "main.cf.j2", "staging-1", mail_relay_mode="discard")
     assert "default_transport = discard:\n" in text
     assert "relay_transport = discard:\n" in text
 

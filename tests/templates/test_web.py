@@ -166,13 +166,55 @@ def test_a_copy_is_hidden(lab: Renderer) -> None:
     assert "X-Robots-Tag" not in site(lab)
 
 
-def test_a_copy_may_ask_for_a_password(lab: Renderer) -> None:
-    block = server(
-        site(lab, "staging-1", web_basic_auth_user="tester", web_basic_auth_exempt=["192.0.2.0/24"]), "443"
-    )
+def test_a_copy_asks_for_a_password(lab: Renderer) -> None:
+    block = server(site(lab, "staging-1", web_basic_auth_exempt=["192.0.2.0/24"]), "443")
     assert "auth_basic_user_file /etc/nginx/portal.htpasswd;" in block
     assert "  allow 192.0.2.0/24;\n  deny all;" in block
     assert "auth_basic" not in server(site(lab), "443")
+    assert lab.value("web", "web_basic_auth_password", "staging-1") == "basic-secret"
+
+
+def test_the_portal_does_not_see_the_password_of_the_web_server(lab: Renderer) -> None:
+    block = server(site(lab, "staging-1"), "443")
+    assert block.count('fastcgi_param HTTP_AUTHORIZATION "";') == block.count(
+        "SCRIPT_FILENAME $realpath_root"
+    )
+    assert "HTTP_AUTHORIZATION" not in site(lab)
+
+
+def test_a_copy_shows_that_it_is_one(lab: Renderer) -> None:
+    text = site(lab, "staging-1")
+    block = server(text, "443")
+    inserted = re.findall(r"sub_filter '(</\w+>)' '([^']*)';", block)
+    assert [end for end, _ in inserted] == ["</head>", "</body>"]
+    for end, content in inserted:
+        assert content.endswith(end)
+        assert not set(content) & set("\"'\\\n")
+    assert "Copy for tests. Nothing here reaches anybody. $portal_release" in inserted[1][1]
+    assert "map $realpath_root $portal_release" in text
+    # PHP that compressed its answer would hide where the banner goes.
+    assert block.count('fastcgi_param HTTP_ACCEPT_ENCODING "";') == block.count(
+        "SCRIPT_FILENAME $realpath_root"
+    )
+    assert "= /favicon.ico" in locations(block)
+
+
+def test_production_has_no_banner(lab: Renderer) -> None:
+    text = site(lab)
+    assert "sub_filter" not in text
+    assert "favicon" not in text
+    assert "portal_release" not in text
+
+
+def test_caught_mail_is_beside_the_copy_and_behind_its_password(lab: Renderer) -> None:
+    block = server(site(lab, "staging-1"), "443")
+    page = block[block.index("location ^~ /-/mail/ {") :]
+    page = page[: page.index("\n  }\n")]
+    assert "proxy_pass http://unix:/run/mail-reader.sock;" in page
+    assert "auth_basic" not in page
+    assert 'proxy_set_header Authorization "";' in page
+    assert "/-/mail/" not in site(lab)
+    assert "/-/mail/" not in site(lab, "staging-1", mail_relay_mode="discard")
 
 
 def test_no_push_server_no_push(lab: Renderer) -> None:

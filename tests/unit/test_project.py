@@ -16,9 +16,9 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from boxlift.content import content_root
 from boxlift.errors import PreflightError, RefusedError, UsageError
 from boxlift.plan import Pass
-from boxlift.project import Answers, Project, create, find, load
+from boxlift.project import Answers, Project, complete, create, find, load
 from boxlift.project.lock import RunnerLock, is_held
-from boxlift.project.vault import vault_source
+from boxlift.project.vault import encrypt, vault_source
 from boxlift.runner.secrets import best_redactor
 
 ANSWERS = Answers(
@@ -60,7 +60,21 @@ def test_secrets_are_fresh_for_each_environment_and_of_the_right_form(project: P
         "vault_push_signature_key",
         "vault_portal_admin_password",
         "vault_portal_crypto_key",
+        "vault_web_basic_auth_password",
     }
+
+
+def test_a_vault_of_an_earlier_version_is_completed(project: Project) -> None:
+    file = project.inventory / "group_vars" / "preproduction" / "vault.yml"
+    source = project.vault({})
+    earlier = vault(project, "preproduction")
+    del earlier["vault_web_basic_auth_password"]
+    file.write_bytes(encrypt({**earlier, "vault_of_the_project": "stays"}, source))
+    assert complete(file, source) == ["vault_web_basic_auth_password"]
+    assert complete(file, source) == []
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    now = vault(project, "preproduction")
+    assert now.items() >= {**earlier, "vault_of_the_project": "stays"}.items()
 
 
 def test_files_with_secrets_are_private(project: Project, tmp_path: Path) -> None:

@@ -181,7 +181,7 @@ def test_the_example_passes(project: Path) -> None:
 def test_everything_is_told_at_once_and_a_secret_is_not(project: Path) -> None:
     add(project, "all/project.yml", portal_domian="x", database_buffer_pool_mb="much")
     add(project, "production/vault.yml", vault_push_signature_key="canary", portal_push_signature_key="other")
-    add(project, "preproduction/infrastructure.yml", mail_relay_mode="relay", web_basic_auth_user="me")
+    add(project, "preproduction/infrastructure.yml", mail_relay_mode="relay", web_basic_auth_password="")
     add(
         project,
         "production/infrastructure.yml",
@@ -244,7 +244,14 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         {"portal_database_server": "db.example.com", "vault_database_admin_password": ""},
         "vault_database_admin_password is not set",
     ),
-    ({"web_basic_auth_user": "me"}, "web_basic_auth_user is set without a password"),
+    (
+        {"web_basic_auth_user": "me", "web_basic_auth_password": ""},
+        "web_basic_auth_user is set without a password",
+    ),
+    (
+        {"web_pages": [{"path": "/-/x/", "socket": "/run/x"}]},
+        "web_pages is set without web_basic_auth_user",
+    ),
     ({"portal_archive": "https://x.example/p"}, "portal_archive is a URL without portal_archive_checksum"),
 ]
 
@@ -263,6 +270,7 @@ def test_each_contradiction_is_seen(project: Path) -> None:
             "s2": {"portal_domain": "a.example"},
             "s3": {"mail_relay_mode": "relay"},
             "s4": {"portal_environment": "production"},
+            "s5": {"firewall_egress_policy": "accept"},
         }
     }
     tree["all"]["children"]["production"]["hosts"]["both"] = None
@@ -283,6 +291,7 @@ def test_each_contradiction_is_seen(project: Path) -> None:
     assert "s2" in told["portal_domain of pre-production is that of production"]
     assert "s3" in told["mail_relay_mode of pre-production is relay"]
     assert told["portal_environment is production"] == ["s4"]
+    assert told["firewall_egress_policy of pre-production is accept"] == ["s5"]
     assert told["both is in both environments"] == ["both"]
     assert told["portal_database_server is db.example.com, and d1 is in group database"] == ["d1"]
     assert "p0" in told["not exactly one host of group database is in production"]

@@ -131,9 +131,11 @@ class Demo:
 
     def _next(self, status: LabStatus) -> list[str]:
         address = {host.name: host.address for host in status.hosts}
-        portal, cloud = address["portal-1"], address["cloud-1"]
+        portal, staging, cloud = (address[name] for name in ("portal-1", "staging-1", "cloud-1"))
         authority = self._lab.project / "certificates" / "lab-ca.pem"
-        name = "portal.acme.example"
+        vault = self._lab.project / "inventory" / "group_vars" / "preproduction" / "vault.yml"
+        secret = self._lab.folder / "vault-password"
+        name, copy = "portal.acme.example", "staging.acme.example"
         return [
             "",
             "What to look at next",
@@ -142,6 +144,9 @@ class Demo:
             f'--host-resolver-rules="MAP {name} {portal}" https://{name}/',
             f"  its letters    curl http://{cloud}:8025/messages",
             f"  what left it   curl http://{cloud}:8026/requests",
+            f"  its copy       curl --cacert {authority} --resolve {copy}:443:{staging} --user tester https://{copy}/",
+            f"  the password   ansible-vault view --vault-password-file {secret} {vault}",
+            f"  its mail       https://{copy}/-/mail/",
             f"  the move       boxlift -C {self._lab.project} status   (plan, journal, verify)",
             f"  a host         ssh -F {self._lab.ssh_config} portal-1",
             "  the end        make clean-lab",

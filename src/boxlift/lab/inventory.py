@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from ruamel.yaml import YAML
 
 from boxlift.lab.access import replace
 from boxlift.lab.place import Lab
-from boxlift.project import create
+from boxlift.project import complete, create, load
 from boxlift.project.folder import SETTINGS, UNFINISHED
 
 _TEMPLATES = ("example", "lab")  # the later one wins
@@ -52,12 +52,15 @@ def write(lab: Lab, addresses: Mapping[str, str]) -> None:
     _ensure_project(lab)
     folder = lab.project / "inventory"
     replace(folder / "hosts.yml", render(lab, addresses), 0o644)
-    for template in _TEMPLATES:
-        _link(lab.repository / "inventories" / template / "group_vars", folder / "group_vars")
+    templates = [lab.repository / "inventories" / name / "group_vars" for name in _TEMPLATES]
+    _link(templates, folder / "group_vars")
 
 
 def _ensure_project(lab: Lab) -> None:
     if (lab.project / SETTINGS).exists():
+        source = load(lab.project).vault({})
+        for vault in sorted((lab.project / "inventory" / "group_vars").glob("*/vault.yml")):
+            complete(vault, source)
         return
     inventory = lab.project / "inventory"
     inventory.mkdir(parents=True, exist_ok=True)
@@ -65,11 +68,18 @@ def _ensure_project(lab: Lab) -> None:
     create(lab.project, name="lab", vault_password_file=lab.folder / "vault-password")
 
 
-def _link(source: Path, target: Path) -> None:
-    """Let the project's variables be those of the checkout, so that a change there needs no copying."""
-    for file in source.rglob("*.yml"):
-        link = target / file.relative_to(source)
+def _link(sources: Sequence[Path], target: Path) -> None:
+    """Let the project's variables be those of the checkout, so that a change there needs no copying.
+
+    A later source wins. Links that no source gives any more go; files of the project's own stay.
+    """
+    wanted = {file.relative_to(source): file for source in sources for file in source.rglob("*.yml")}
+    for link in target.rglob("*.yml"):
+        if link.is_symlink() and link.readlink() != wanted.get(link.relative_to(target)):
+            link.unlink()
+    for name, file in wanted.items():
+        link = target / name
         link.parent.mkdir(parents=True, exist_ok=True)
-        if not (link.is_symlink() and link.readlink() == file):
+        if not link.is_symlink():
             link.unlink(missing_ok=True)
             link.symlink_to(file)

@@ -3,7 +3,7 @@
 from boxlift.project.backup import Backup
 from boxlift.project.folder import Answers, Project, Settings, create, find, load
 from boxlift.project.lock import RunnerLock
-from boxlift.project.vault import VaultSource, new_secrets
+from boxlift.project.vault import VaultSource, complete, new_secrets
 
 __all__ = [
     "Answers",
@@ -12,6 +12,7 @@ __all__ = [
     "RunnerLock",
     "Settings",
     "VaultSource",
+    "complete",
     "create",
     "find",
     "load",

@@ -108,6 +108,7 @@ def new_secrets() -> dict[str, str]:
         "vault_push_signature_key": secrets.token_hex(64),
         "vault_portal_admin_password": word(),
         "vault_portal_crypto_key": secrets.token_hex(16),
+        "vault_web_basic_auth_password": word(),
     }
 
 
@@ -117,3 +118,20 @@ def encrypt(values: Mapping[str, object], source: VaultSource) -> bytes:
     password = VaultSecret(source.read())
     encrypted: bytes = VaultLib([("default", password)]).encrypt(plain, secret=password)
     return encrypted
+
+
+def complete(vault: Path, source: VaultSource) -> list[str]:
+    """Add the secrets that a vault of an earlier version lacks; gives their names. What is there stays."""
+    password = VaultSecret(source.read())
+    try:
+        plain = VaultLib([("default", password)]).decrypt(vault.read_bytes())
+    except AnsibleError as error:
+        raise UsageError(f"{vault} cannot be read with the password of {source.path}: {error}") from error
+    values = dict(yaml.safe_load(plain) or {})
+    lacking = {name: value for name, value in new_secrets().items() if name not in values}
+    if lacking:
+        part = vault.with_name(f".{vault.name}.new")
+        part.unlink(missing_ok=True)
+        write_private(part, encrypt({**values, **lacking}, source))
+        part.replace(vault)
+    return sorted(lacking)
