@@ -24,6 +24,12 @@ options:
     default: held
   release: {description: Release whose old values are kept under this name., type: str, required: true}
   database: {description: Database of the release., type: str, required: true}
+  remember:
+    description: >-
+      Keep old values. Not for a copy, which never gives anything back: they are passwords and tokens of
+      somebody else.
+    type: bool
+    default: true
   rules: {description: "The rules; see the role portal_quiet.", type: list, elements: dict, required: true}
   config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
@@ -43,10 +49,19 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
-rules: {description: "What each rule did: rule, table, rows, applies, kept.", returned: always, type: list}
+rules:
+  description: >-
+    What each rule did: rule, table, rows, applies, kept, lacks (what the portal's tables lack for it),
+    exposed (rows of a table that is there and that the rule could not touch).
+  returned: always
+  type: list
 rows: {description: Sum of rows over all rules., returned: always, type: int}
 loud: {description: Rules with rows to hold., returned: always, type: list}
 inapplicable: {description: Rules whose table or columns the portal lacks., returned: always, type: list}
+exposed:
+  description: Of these, the rules whose table is there and has rows, with what they lack.
+  returned: always
+  type: list
 """
 
 
@@ -59,6 +74,7 @@ def main() -> None:
             "release": {"type": "str", "required": True},
             "database": {"type": "str", "required": True},
             "rules": {"type": "list", "elements": "dict", "required": True},
+            "remember": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -72,7 +88,12 @@ def main() -> None:
                 module.fail_json(msg=f"there is no database {module.params['database']}")
             outcomes = []
         else:
-            holder = Holder(database, module.params["release"], module.params["database"])
+            holder = Holder(
+                database,
+                module.params["release"],
+                module.params["database"],
+                remember=module.params["remember"],
+            )
             if module.params["state"] == "counted":
                 outcomes = holder.count(rules)
             elif module.params["state"] == "held":
@@ -89,6 +110,11 @@ def main() -> None:
         rules=[outcome.as_dict() for outcome in outcomes],
         loud=[outcome.rule for outcome in outcomes if outcome.rows],
         inapplicable=[outcome.rule for outcome in outcomes if not outcome.applies],
+        exposed=[
+            f"{outcome.rule} ({', '.join(outcome.lacks)}; {outcome.exposed} rows)"
+            for outcome in outcomes
+            if outcome.exposed
+        ],
     )
 
 

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ansible.module_utils.boxlift_sql import Database, quoted
+from ansible.module_utils.boxlift_sql import Database, SqlError, quoted
 
 #: Where old values are kept, in the database ``boxlift`` of the same server.
 HELD_TABLE = """
@@ -39,6 +39,7 @@ CREATE TABLE IF NOT EXISTS `boxlift`.`held_value` (
 """
 
 _ABSENT = "absent"
+_UNKNOWN_COLUMN = 1054
 
 
 class RuleError(Exception):
@@ -93,13 +94,19 @@ class Rule:
 
 @dataclass
 class Outcome:
-    """What a rule did: rows it held or gave back, or why it did not apply."""
+    """What a rule did: rows it held or gave back, or why it did not apply.
+
+    ``lacks`` names what the portal's tables lack for the rule; ``exposed`` counts the rows of a table that is
+    there and that the rule could not touch.
+    """
 
     rule: str
     table: str
     rows: int = 0
     applies: bool = True
     kept: list[str] = field(default_factory=list)
+    lacks: list[str] = field(default_factory=list)
+    exposed: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for a module's result."""
@@ -109,6 +116,8 @@ class Outcome:
             "rows": self.rows,
             "applies": self.applies,
             "kept": self.kept,
+            "lacks": self.lacks,
+            "exposed": self.exposed,
         }
 
 
@@ -132,12 +141,16 @@ def decoded(text: str) -> dict[str, Any]:
 class Holder:
     """Applies rules to one release's database and remembers what was there before."""
 
-    def __init__(self, database: Database, release: str, schema: str) -> None:
-        """Work on database ``schema`` of ``release``; the connection is the caller's."""
+    def __init__(self, database: Database, release: str, schema: str, *, remember: bool = True) -> None:
+        """Work on database ``schema`` of ``release``; the connection is the caller's.
+
+        :param remember: keep old values. A copy keeps none: they are passwords and tokens of somebody else.
+        """
         self._db = database
         self._release = release
         self._schema = schema
         self._tables = database.tables(schema)
+        self._keeps = remember
         self._remembers = "held_value" in database.tables("boxlift")
 
     def prepare(self) -> None:
@@ -153,7 +166,7 @@ class Holder:
 
     def hold(self, rules: Iterable[Rule], *, dry: bool = False) -> list[Outcome]:
         """Hold what each rule names; the first old value of a row is the one remembered."""
-        if not dry:
+        if not dry and self._keeps:
             self.prepare()
         return [self._each(rule, dry=dry) for rule in rules]
 
@@ -183,13 +196,26 @@ class Holder:
 
     def _each(self, rule: Rule, *, dry: bool) -> Outcome:
         if rule.table not in self._tables:
-            return Outcome(rule.name, rule.table, applies=False)
+            return Outcome(rule.name, rule.table, applies=False, lacks=[rule.table])
         if rule.option:
             return self._hold_option(rule, rule.option, dry)
         columns = self._db.columns(self._schema, rule.table)
-        if not set(rule.values) <= set(columns):
-            return Outcome(rule.name, rule.table, applies=False)
+        if lacks := self._lacking(rule, columns):
+            rows = int(self._db.value(f"SELECT COUNT(*) FROM {self._name(rule.table)}"))
+            return Outcome(rule.name, rule.table, applies=False, lacks=lacks, exposed=rows)
         return self._hold_rows(rule, columns, dry)
+
+    def _lacking(self, rule: Rule, columns: list[str]) -> list[str]:
+        """Columns that a rule sets and the table lacks, or the one that its condition fails on."""
+        lacks = [f"{rule.table}.{name}" for name in rule.values if name not in columns]
+        if not lacks:
+            try:
+                self._db.rows(f"SELECT 1 FROM {self._name(rule.table)} WHERE {rule.where} LIMIT 0")
+            except SqlError as error:
+                if error.code != _UNKNOWN_COLUMN:
+                    raise
+                lacks = [f"{rule.table}: {rule.where}"]
+        return lacks
 
     def _name(self, table: str) -> str:
         return f"{quoted(self._schema)}.{quoted(table)}"
@@ -248,7 +274,7 @@ class Holder:
         if dry:
             rows = int(self._db.value(f"SELECT COUNT(*) FROM {table} WHERE {where}", values))
             return Outcome(rule.name, rule.table, rows)
-        if not (rule.delete and rule.opening == "keep"):
+        if self._keeps and not (rule.delete and rule.opening == "keep"):
             self._remember_rows(rule, columns, where, values)
         if rule.delete:
             return Outcome(rule.name, rule.table, self._db.run(f"DELETE FROM {table} WHERE {where}"))
@@ -281,6 +307,8 @@ class Holder:
         return " AND ".join(f"{quoted(name)} <=> %s" for name in key), list(key.values())
 
     def _remember(self, rule: Rule, table: str, key: Mapping[str, Any], old: Mapping[str, Any]) -> None:
+        if not self._keeps:
+            return
         text = encoded(key)
         self._db.run(
             "INSERT INTO `boxlift`.`held_value`"

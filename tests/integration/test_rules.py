@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from ansible.module_utils.boxlift_rules import Holder, Rule, RuleError
-from ansible.module_utils.boxlift_sql import Database
+from ansible.module_utils.boxlift_sql import Database, SqlError
 
 SCHEMA = "portal_test"
 
@@ -153,3 +153,30 @@ def test_a_value_held_again_after_opening_is_remembered_anew(database: Database,
 def test_a_rule_that_is_not_clear_is_refused(raw: dict[str, Any]) -> None:
     with pytest.raises(RuleError):
         rule(**raw)
+
+
+def test_a_table_without_the_column_is_told_with_its_rows(database: Database, holder: Holder) -> None:
+    absent = rule(table="b_nowhere", delete=True)
+    other_column = rule(table="b_mail_mailbox", where="ENABLED = 1", set={"ACTIVE": "N"})
+    no_column = rule(table="b_mail_mailbox", set={"SMTP_ACTIVE": "N"})
+    outcomes = holder.hold([absent, other_column, no_column, MAILBOXES])
+    assert [(one.applies, one.lacks, one.exposed) for one in outcomes] == [
+        (False, ["b_nowhere"], 0),
+        (False, ["b_mail_mailbox: ENABLED = 1"], 3),
+        (False, ["b_mail_mailbox.SMTP_ACTIVE"], 3),
+        (True, [], 0),
+    ]
+    assert outcomes[-1].rows == 2
+
+
+def test_a_condition_that_is_wrong_otherwise_is_an_error(holder: Holder) -> None:
+    with pytest.raises(SqlError):
+        holder.count([rule(table="b_mail_mailbox", where="ACTIVE = ", set={"ACTIVE": "N"})])
+
+
+def test_a_copy_keeps_no_old_values(database: Database) -> None:
+    database.run("DROP DATABASE IF EXISTS boxlift")
+    Holder(database, "clone-1", SCHEMA, remember=False).hold([MAILBOXES, LINES, AGENTS])
+    assert [row[1] for row in state(database, "b_mail_mailbox")] == ["N", "N", "N"]
+    assert state(database, "b_sip") == []
+    assert "held_value" not in database.tables("boxlift")
