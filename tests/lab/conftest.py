@@ -137,6 +137,21 @@ def new_browser(inventory: Inventory) -> NewBrowser:
 
 
 @pytest.fixture
+async def tester(inventory: Inventory) -> AsyncIterator[Browser]:
+    """A web client of staging that knows its password, without a session."""
+    user, password = (
+        str(inventory.setting(STAGING, name)) for name in ("web_basic_auth_user", "web_basic_auth_password")
+    )
+    async with Browser(
+        domain=str(inventory.setting(STAGING, "portal_domain")),
+        address=inventory.address(STAGING),
+        ca_file=Path(str(inventory.setting(STAGING, "acceptance_ca_file"))),
+        credentials=(user, password),
+    ) as browser:
+        yield browser
+
+
+@pytest.fixture
 async def signed_in(new_browser: NewBrowser, inventory: Inventory) -> AsyncIterator[Browser]:
     """A web client with a session of the movers' administrator."""
     async with new_browser() as browser:

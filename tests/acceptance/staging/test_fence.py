@@ -1,7 +1,11 @@
 """Staging is a full copy of production that can hurt nobody."""
 
+import asyncio
 import json
+import secrets
+from collections.abc import AsyncIterator
 from http import HTTPStatus
+from pathlib import Path
 
 import pytest
 from testinfra.host import Host
@@ -27,12 +31,31 @@ ACTIVE_ROWS = {
     "b_imopenlines_config": "ACTIVE = 'Y'",
     "b_sale_pay_system_action": "ACTIVE = 'Y'",
     "b_sale_cashbox": "ACTIVE = 'Y'",
-    "b_pull_channel": "1 = 1",
-    "b_pull_push": "1 = 1",
-    "b_user_session": "1 = 1",
-    "b_user_stored_auth": "1 = 1",
+    "b_rest_integration": "1 = 1",
+    "b_rest_placement": "1 = 1",
+    "b_im_bot": "1 = 1",
+    "b_im_bot_token": "1 = 1",
+    "b_main_mail_sender": "1 = 1",
+    "b_messageservice_message": "SUCCESS_EXEC = 'N'",
+    "b_messageservice_channel": "1 = 1",
+    "b_dav_connections": "COALESCE(IS_DELETED, 'N') <> 'Y'",
+    "b_calendar_push": "1 = 1",
+    "b_calendar_section_connection": "ACTIVE = 'Y'",
+    "b_calendar_event_connection": "1 = 1",
+    "b_sender_mailing": "ACTIVE = 'Y'",
+    "b_ldap_server": "SYNC = 'Y'",
+    "b_clouds_delete_queue": "1 = 1",
     "b_clouds_file_bucket": "READ_ONLY <> 'Y'",
 }
+# What lets somebody in or speaks to a device: testers of the copy get their own, and none is production's.
+TOKENS = [
+    "b_user_session",
+    "b_user_stored_auth",
+    "b_user_hit_auth",
+    "b_pull_channel",
+    "b_pull_stack",
+    "b_pull_push",
+]
 OPTIONS = {("main", "check_agents"): "N", ("main", "check_events"): "N", ("main", "update_devsrv"): "Y"}
 
 
@@ -61,6 +84,35 @@ def test_switch_is_off(active_release: Release, option: tuple[str, str], expecte
         f"SELECT VALUE FROM b_option WHERE MODULE_ID = '{module}' AND NAME = '{name}'"
     )
     assert value == expected
+
+
+@pytest.mark.parametrize("table", TOKENS)
+def test_nothing_that_opens_production_opens_the_copy(
+    active_release: Release, production_database: Database, table: str
+) -> None:
+    if table in active_release.database.tables() & production_database.tables():
+        ours, theirs = (
+            {tuple(row) for row in database.rows(f"SELECT * FROM `{table}`")}
+            for database in (active_release.database, production_database)
+        )
+        assert not ours & theirs
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("main", "cookie_name"), ("pull", "signature_key"), ("main", "server_name")]
+)
+def test_identity_is_its_own(
+    active_release: Release, production_database: Database, module: str, name: str
+) -> None:
+    question = f"SELECT SHA2(VALUE, 256) FROM b_option WHERE MODULE_ID = '{module}' AND NAME = '{name}'"
+    assert active_release.database.value(question) != production_database.value(question)
+
+
+def test_no_login_token_is_left(active_release: Release) -> None:
+    for table, column in (("b_socialservices_user", "OATOKEN"), ("b_socialservices_user", "REFRESH_TOKEN")):
+        if table in active_release.database.tables():
+            question = f"SELECT COUNT(*) FROM {table} WHERE COALESCE({column}, '') <> ''"
+            assert active_release.database.value(question) == "0"
 
 
 def test_no_cron_runs_the_portal(portal: Host) -> None:
@@ -98,14 +150,86 @@ def test_portal_id_differs_from_production(inventory: Inventory, portal: Host) -
     assert markers[0]["portal_id"] != markers[1]["portal_id"]
 
 
-async def test_strangers_are_kept_out(inventory: Inventory, setting: Setting, browser: Browser) -> None:
-    page = await browser.get("/auth/")
-    assert page.status == HTTPStatus.OK
+@pytest.fixture
+async def stranger(inventory: Inventory, portal_name: str, setting: Setting) -> AsyncIterator[Browser]:
+    """A web client that does not know the password of the copy."""
+    if not setting("web_basic_auth_user", ""):
+        pytest.skip("the project asks for no password (web_basic_auth_user)")
+    ca_file = setting("acceptance_ca_file", None)
+    async with Browser(
+        domain=str(setting("portal_domain")),
+        address=inventory.address(portal_name),
+        ca_file=Path(str(ca_file)) if ca_file else None,
+    ) as client:
+        yield client
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/auth/", "/index.php", "/upload/", "/no/such/page/", "/bitrix/groupdav.php/", "/-/mail/"]
+)
+async def test_strangers_are_kept_out(stranger: Browser, path: str) -> None:
+    page = await stranger.get(path, follow=False)
+    assert page.status == HTTPStatus.UNAUTHORIZED
     assert page.headers.get("x-robots-tag", "").startswith("noindex")
 
 
-def test_every_mail_goes_to_one_address_or_none(portal: Host) -> None:
-    if portal.check_output("postconf -h default_transport").startswith("discard:"):
+async def test_search_engines_are_sent_away(browser: Browser, setting: Setting) -> None:
+    page = await browser.get("/auth/")
+    assert page.status == HTTPStatus.OK
+    assert page.headers.get("x-robots-tag", "").startswith("noindex")
+    robots = await browser.get("/robots.txt")
+    assert "Disallow: /\n" in robots.text
+
+
+async def test_every_page_says_that_it_is_a_copy(
+    browser: Browser, setting: Setting, active_release: Release
+) -> None:
+    banner = str(setting("web_banner", ""))
+    if not banner:
+        pytest.skip("the project wants no banner (web_banner)")
+    page = await browser.get("/auth/")
+    assert page.text.count("<div id=boxlift-copy") == 1
+    assert f">{banner} {active_release.name}</div></body>" in page.text
+    assert "<link rel=icon href=/-/copy.svg></head>" in page.text
+    for path in ("/-/copy.svg", "/favicon.ico"):
+        icon = await browser.get(path)
+        assert icon.headers["content-type"] == "image/svg+xml"
+        assert str(setting("web_banner_colour", "#b00020")) in icon.text
+
+
+async def test_what_is_no_page_has_no_banner(browser: Browser) -> None:
+    page = await browser.get("/auth/", json=True)
+    assert "boxlift-copy" not in page.text
+    assert page.json()
+
+
+async def test_mail_is_caught_and_can_be_read(browser: Browser, portal: Host, setting: Setting) -> None:
+    if setting("mail_relay_mode") != "mailbox":
+        pytest.skip("the project keeps no mail of the copy (mail_relay_mode)")
+    word = secrets.token_hex(8)
+    letter = f"Subject: {word}\nFrom: portal@example.test\nTo: Client <client@example.test>\n\nTo {word}.\n"
+    portal.check_output(
+        "printf %%s %s | runuser -u portal -- /usr/sbin/sendmail -i client@example.test boss@example.org",
+        letter,
+    )
+    for _ in range(30):
+        page = await browser.get(f"/-/mail/?q={word}", json=True)
+        assert page.status == HTTPStatus.OK
+        found = json.loads(page.text)
+        if len(found) > 1:
+            break
+        await asyncio.sleep(0.5)
+    assert {mail["to"] for mail in found} == {"client@example.test", "boss@example.org"}
+    shown = await browser.get(f"/-/mail/{found[0]['id']}/")
+    assert f"To {word}." in shown.text
+    assert word not in portal.check_output("postqueue -j")
+
+
+def test_no_mail_leaves_the_host_but_for_one_address(portal: Host, setting: Setting) -> None:
+    transport = portal.check_output("postconf -h default_transport")
+    if setting("mail_relay_mode") != "catch_all":
+        assert transport in {"virtual:", "discard:"}
+        assert portal.check_output("postconf -h relay_transport") == transport
         return
     table = portal.check_output("postconf -h recipient_canonical_maps")
     strangers = ["client@example.test", "boss@example.org", "a@b.example"]
@@ -114,8 +238,23 @@ def test_every_mail_goes_to_one_address_or_none(portal: Host) -> None:
     assert not rewritten & set(strangers)
 
 
-@pytest.mark.parametrize("port", [25, 80, 443])
-def test_egress_is_fenced(inventory: Inventory, portal: Host, port: int) -> None:
+def refused(portal: Host) -> int:
+    output = portal.check_output("nft -j list counter inet boxlift egress_refused")
+    found: int = next(
+        entry["counter"]["packets"] for entry in json.loads(output)["nftables"] if "counter" in entry
+    )
+    return found
+
+
+@pytest.mark.parametrize("user", ["portal", "www-data", "root"])
+@pytest.mark.parametrize("port", [22, 25, 80, 443])
+def test_egress_is_fenced(inventory: Inventory, portal: Host, port: int, user: str) -> None:
     production = inventory.address(inventory.names("portal:&production")[0])
-    command = portal.run("timeout 3 runuser -u portal -- bash -c %s", f"exec 3<>/dev/tcp/{production}/{port}")
+    before = refused(portal)
+    command = portal.run(
+        "timeout 3 setpriv --reuid=%s --clear-groups bash -c %s",
+        user,
+        f"exec 3<>/dev/tcp/{production}/{port}",
+    )
     assert command.rc != 0
+    assert refused(portal) > before
