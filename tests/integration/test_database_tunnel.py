@@ -13,6 +13,8 @@ import pymysql
 import pytest
 from ansible.module_utils.boxlift_sql import Database, NoConnectionError
 
+from bxbackup.errors import DatabaseError
+from bxbackup.server import Session, SessionLostError, read_account
 from tests.integration.tls_server import TlsServer, authority, free_port, tls_server
 
 PROGRAM = Path(__file__).parents[2] / "roles/database_tunnel/files/tunnel.py"
@@ -122,27 +124,41 @@ def test_a_server_that_is_away_or_none_is_told(server: TlsServer, tunnel: Tunnel
 def test_both_ends_of_a_broken_session_end(server: TlsServer, tunnel: Tunnel) -> None:
     port = tunnel(server.port, server.ca)
     session = portal(port)
-    number = session.thread_id()
+    with session.cursor() as cursor:
+        cursor.execute("SELECT CONNECTION_ID()")
+        number = cursor.fetchall()[0][0]
     with portal(port) as other, other.cursor() as cursor:
         cursor.execute(f"KILL {number}")
     with pytest.raises(pymysql.OperationalError):
         session.ping(reconnect=False)
 
 
-def test_modules_speak_tls_themselves(server: TlsServer, tmp_path: Path) -> None:
+def module_session(options: Path) -> Database:
+    return Database({"config_file": str(options)})
+
+
+def restore_session(options: Path) -> Session:
+    return Session(read_account(options))
+
+
+@pytest.mark.parametrize("opened", [module_session, restore_session])
+def test_modules_and_restores_speak_tls_themselves(
+    opened: Callable[[Path], Database | Session], server: TlsServer, tmp_path: Path
+) -> None:
     options = tmp_path / "database.cnf"
 
-    def session(host: str, ca: Path | None) -> Database:
-        named = f"ssl-ca={ca}\nssl-verify-server-cert\n" if ca else ""
+    def session(host: str, ca: Path) -> Database | Session:
         options.write_text(
-            f'[client]\nhost={host}\nport={server.port}\n{named}user=portal\npassword="{SECRET}"\n'
+            f"[client]\nhost={host}\nport={server.port}\nssl-ca={ca}\nssl-verify-server-cert=1\n"
+            f'user=portal\npassword="{SECRET}"\n'
         )
-        return Database({"config_file": str(options)})
+        return opened(options)
 
-    opened = session("127.0.0.1", server.ca)
-    assert opened.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]
-    opened.close()
-    with pytest.raises(NoConnectionError, match="certificate verify failed"):
+    good = session("127.0.0.1", server.ca)
+    assert good.rows("SHOW SESSION STATUS LIKE 'Ssl_cipher'")[0][1]
+    good.close()
+    refused = (NoConnectionError, DatabaseError, SessionLostError)
+    with pytest.raises(refused, match="certificate verify failed"):
         session("127.0.0.1", authority(tmp_path).certificate)
-    with pytest.raises(NoConnectionError, match="certificate verify failed"):
+    with pytest.raises(refused, match="certificate verify failed"):
         session("127.0.0.2", server.ca)
