@@ -26,11 +26,11 @@ description:
 options:
   release: {description: Release that the copy is known by., type: str, required: true}
   database: {description: Database of the release., type: str, required: true}
-  key: {description: Secret that the pseudonyms are derived with., type: str, required: true}
+  key: {description: Secret that the pseudonyms are derived with., type: str, default: ""}
   pools:
     description: Names to choose from, by kind (first_name, last_name, middle_name, company, address).
     type: dict
-    required: true
+    default: {}
   rules:
     description: "What to replace; see the role portal_pseudonyms."
     type: list
@@ -99,6 +99,8 @@ SHORTEST_NUMBER = 7
 DOMAIN = "pseudonym.invalid"
 #: An empty list as the product stores it.
 EMPTY_ARRAY = "a:0:{}"
+#: Kinds that leave nothing to derive.
+KEYLESS = frozenset({"array", "delete", "text"})
 TEXT_TYPES = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 #: Own fields of the product's types (portal_runtime G; samples).
 OWN_FIELDS = "b_uts_*"
@@ -186,6 +188,8 @@ class Copy:
         self._schema = schema
         self._tables = database.tables(schema)
         self._kept = kept
+        # A condition of a rule may ask another table of the copy.
+        self._db.run(f"USE {quoted(schema)}")
         self._db.run("CREATE DATABASE IF NOT EXISTS `boxlift` DEFAULT CHARACTER SET utf8mb4")
         self._db.run(
             "CREATE TABLE IF NOT EXISTS boxlift.pseudonyms"
@@ -323,8 +327,8 @@ def main() -> None:
             **SQL_ARGUMENTS,
             "release": {"type": "str", "required": True},
             "database": {"type": "str", "required": True},
-            "key": {"type": "str", "required": True, "no_log": True},
-            "pools": {"type": "dict", "required": True},
+            "key": {"type": "str", "default": "", "no_log": True},
+            "pools": {"type": "dict", "default": {}},
             "rules": {"type": "list", "elements": "dict", "required": True, "options": rule},
             "keep_logins": {"type": "list", "elements": "str", "default": []},
         },
@@ -336,6 +340,8 @@ def main() -> None:
         Rule(item["table"], tuple(item["columns"]), item["kind"], item["where"])
         for item in module.params["rules"]
     ]
+    if not module.params["key"] and any(item.kind not in KEYLESS for item in wanted):
+        module.fail_json(msg="pseudonyms need a key: without one anybody could derive them")
     try:
         database = Database(module.params)
         copy = Copy(

@@ -21,7 +21,7 @@ RULES = [
     Rule("b_crm_field_multi", ("VALUE",), "phone", "TYPE_ID = 'PHONE'"),
     Rule("b_im_message", ("MESSAGE",), "text", ""),
     Rule("b_crm_act", ("SETTINGS",), "array", ""),
-    Rule("b_event", (), "delete", ""),
+    Rule("b_event", (), "delete", "ID NOT IN (SELECT ID FROM b_crm_act WHERE ID > 1)"),
     Rule("b_absent", ("NAME",), "text", ""),
     Rule("b_user", ("LOGIN",), "login", ""),
 ]

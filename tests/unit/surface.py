@@ -73,6 +73,7 @@ SQL_WORDS = frozenset(
         "WHERE",
         "INTERVAL",
         "DAY",
+        "MONTH",
     }
 )
 # Methods of PHP's own classes.
