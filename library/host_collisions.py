@@ -21,7 +21,7 @@ description:
   - Looks for services of others on the portal's ports, for web sites, databases, mail and firewall settings
     that the roles would replace or switch off, and for files in the portal's folder. Tells all of it at once
     and changes nothing.
-  - On a host that carries boxlift's marker only the ports are looked at; the rest is the roles' own by then.
+  - On a host that boxlift has provisioned only the ports are looked at; the rest is the roles' own by then.
 author: The boxlift authors
 options:
   parts:
@@ -50,10 +50,10 @@ options:
     description: The portal's folder.
     type: path
     default: /srv/portal
-  marker:
-    description: File of boxlift's marker.
+  own:
+    description: Folder of boxlift's settings; a host that has it was provisioned by boxlift.
     type: path
-    default: /etc/boxlift/environment.json
+    default: /etc/boxlift
   refuse:
     description: Fail where something collides, with boxlift's exit code for a refused pre-flight check.
     type: bool
@@ -331,7 +331,7 @@ def main() -> None:
                 },
             },
             "folder": {"type": "path", "default": "/srv/portal"},
-            "marker": {"type": "path", "default": "/etc/boxlift/environment.json"},
+            "own": {"type": "path", "default": "/etc/boxlift"},
             "refuse": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
@@ -355,7 +355,7 @@ def main() -> None:
             params["listeners"],
         )
     )
-    if not Path(params["marker"]).exists():
+    if not Path(params["own"]).is_dir():
         found += collisions(host, params["parts"], Path(params["folder"]))
     told = [asdict(collision) for collision in found]
     if found and params["refuse"]:
