@@ -21,6 +21,7 @@ from boxlift.runner.failure import code_of
 from roles.variables.action_plugins.variable_check import (
     Known,
     files_of,
+    of_the_inventory,
     place_of,
     wrong_names,
     wrong_values,
@@ -64,6 +65,16 @@ def said(*names: str) -> dict[str, str]:
 )
 def test_a_typo_names_the_nearest_right_name(name: str, meant: str) -> None:
     assert said(name) == {name: f"no role knows it; did you mean {meant}?"}
+
+
+def test_what_playbooks_before_have_left_is_nobodys_typo() -> None:
+    left = {
+        "portal_release_record": {"changed": False, "failed": False, "release": {}},
+        "__backup_restore_wheels": {"changed": True, "failed": False},
+        "__web_tls": True,
+    }
+    set_by_somebody = {"web_servername": "x", "portal_record": {"changed": True}}
+    assert of_the_inventory(left | set_by_somebody) == set_by_somebody
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,16 @@ class Known:
         return self.project | self.options.keys()
 
 
+def of_the_inventory(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Variables without what tasks of an earlier playbook of the same run have left: results, roles' own."""
+    return {
+        name: value
+        for name, value in variables.items()
+        if not name.startswith("__")
+        and not (isinstance(value, Mapping) and {"changed", "failed"} <= value.keys())
+    }
+
+
 def wrong_names(names: Iterable[str], known: Known) -> Iterator[Problem]:
     """One problem for each name that was renamed, or is none of ours and looks as if it were meant to be."""
     candidates = sorted(known.names)
@@ -151,7 +161,7 @@ class ActionModule(ActionBase):
         hosts = everything["ansible_play_hosts_all"]
         defaults = self._defaults(roles) | {"time_zones": sorted(available_timezones())}
         for host in hosts:
-            own = everything["hostvars"].raw_get(host)
+            own = of_the_inventory(everything["hostvars"].raw_get(host))
             for problem in wrong_names(own, known):
                 told.setdefault(problem, [])
             layers = {**defaults, **own, "hostvars": everything["hostvars"]}
