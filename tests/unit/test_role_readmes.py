@@ -28,9 +28,9 @@ def plays(role: Path) -> list[dict[str, Any]]:
 
 def uses(play: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Role, entry point and variables of each use of a role in a play."""
-    around = play.get("vars") or {}
+    around: dict[str, Any] = play.get("vars") or {}
     for listed in play.get("roles") or []:
-        part = {"role": listed} if isinstance(listed, str) else listed
+        part: dict[str, Any] = {"role": listed} if isinstance(listed, str) else listed
         given = {name: value for name, value in part.items() if name not in CHORES}
         around = around | given
         yield part["role"], part.get("tasks_from", "main"), around | (part.get("vars") or {})

@@ -100,6 +100,16 @@ def test_no_unit_of_ours_writes_to_the_system(portal: Host, unit: str) -> None:
     assert allowed(found) == []
 
 
+def test_no_unit_that_boxlift_has_made_writes_to_the_system(portal: Host) -> None:
+    """Whatever units there are: those of roles that this suite does not know too."""
+    listed = portal.check_output("grep -l '^# Ansible managed' /etc/systemd/system/*.service || true").split()
+    active = portal.check_output("basename $(readlink -f /srv/portal/current || echo probe)")
+    for path in listed:
+        unit = path.rpartition("/")[2].replace("@.", f"@{active}.")
+        found = Sandbox.of(portal, unit).tries(writes("/usr", "/etc", "/boot"), user="root")
+        assert allowed(found) == [], unit
+
+
 @pytest.mark.parametrize("unit", [AGENTS, RESTORE])
 def test_they_write_to_the_portal(portal: Host, unit: str) -> None:
     """The proof that the probe works, and that the fence leaves what is needed."""
@@ -197,3 +207,10 @@ def test_nobody_logs_in_as_a_service(portal: Host, account: str) -> None:
 def test_ssh_is_as_it_was(portal: Host, setting: Setting) -> None:
     asked = bool(setting("base_ssh_settings", None))
     assert portal.file("/etc/ssh/sshd_config.d/10-boxlift.conf").exists is asked
+
+
+def test_security_updates_come_if_they_were_asked_for(portal: Host, setting: Setting) -> None:
+    if not setting("base_security_updates", False):
+        pytest.skip("the operator installs them")
+    assert portal.package("unattended-upgrades").is_installed
+    assert 'APT::Periodic::Unattended-Upgrade "1";' in portal.check_output("apt-config dump")
