@@ -36,7 +36,12 @@ class Watch:
                 lines.append(f"add counter inet {_TABLE} {chain}_{name}")
                 for address in addresses:
                     match = f"{'ip6' if ':' in address else 'ip'} {side} {address}"
-                    lines.append(f"add rule inet {_TABLE} {chain} {match} counter name {chain}_{name}")
+                    # Without these a link has no addresses at all; ARP is no matter of this table either.
+                    neighbours = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } return"
+                    lines += [
+                        f"add rule inet {_TABLE} {chain} {match} {neighbours}",
+                        f"add rule inet {_TABLE} {chain} {match} counter name {chain}_{name}",
+                    ]
         self.host.check_output("printf %%s %s | nft -f -", "\n".join(lines) + "\n")
 
     def packets(self, chain: str, name: str) -> int:
