@@ -95,6 +95,10 @@ class Browser:
     ) -> None:
         await self._session.close()
 
+    def cookie(self, name: str) -> str:
+        """Value of a cookie that the portal set, empty where there is none."""
+        return next((item.value for item in self._session.cookie_jar if item.key == name), "")
+
     async def get(self, path: str, *, follow: bool = True, json: bool = False) -> Page:
         """Fetch a path (or an absolute URL of the same portal)."""
         return await self._request("GET", path, follow=follow, json=json)

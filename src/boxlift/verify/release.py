@@ -34,6 +34,16 @@ class Database:
             raise LookupError(f"no row: {statement}")
         return rows[0][0]
 
+    def digest(self, statement: str) -> str:
+        """MD5 of what the client prints for a query, times in UTC."""
+        output: str = self.host.check_output(
+            "sh -c %s sh %s %s",
+            'mariadb --default-character-set=utf8mb4 -N -B "$1" -e "$2" | md5sum',
+            self.name,
+            f"SET time_zone='+00:00'; {statement}",
+        )
+        return output.split(maxsplit=1)[0]
+
     def tables(self) -> set[str]:
         return {row[0] for row in self.rows("SHOW TABLES")}
 

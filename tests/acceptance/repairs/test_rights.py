@@ -1,0 +1,67 @@
+"""Nobody lost a right, and nobody won one: tables of groups, roles and rights are those of the dump."""
+
+import re
+from typing import Any
+
+import pytest
+
+from boxlift.verify.inventory import Setting
+from boxlift.verify.release import Release
+
+RIGHTS = re.compile(r"b_group|b_user_group|b_sonet_user2group|b_(?!search_)\w+_(role|perm)\w*")
+"""Tables that say who may do what; those of the search index are built anew."""
+
+
+@pytest.fixture(scope="module")
+def held(active_release: Release) -> set[str]:
+    """Tables in which the rules of a quiet portal hold rows: those differ from the dump on purpose."""
+    rows = active_release.database.rows(
+        "SELECT DISTINCT table_name FROM boxlift.held_value"
+        f" WHERE release_name = '{active_release.name}' AND returned_at IS NULL"
+    )
+    return {row[0] for row in rows}
+
+
+@pytest.fixture(scope="module")
+def added(active_release: Release, setting: Setting) -> str:
+    """Condition for the rows that the movers' own account added: it is no user of the dump."""
+    login = str(setting("portal_administrator_login"))
+    ids = active_release.database.rows(f"SELECT ID FROM b_user WHERE LOGIN = '{login}'")
+    return f"USER_ID IN ({', '.join(row[0] for row in ids) or 'NULL'})"
+
+
+@pytest.fixture(autouse=True)
+def restored(active_release: Release, restored_release: Release) -> None:
+    if active_release.name != restored_release.name:
+        pytest.skip("the active release was not restored from a backup")
+
+
+def test_rows_equal_the_dump_table_by_table(
+    active_release: Release, held: set[str], added: str, manifest: dict[str, Any]
+) -> None:
+    expected = {
+        name: table["after_import"]
+        for name, table in manifest["tables"].items()
+        if RIGHTS.fullmatch(name) and name not in held
+    }
+    assert {"b_group", "b_user_group"} <= expected.keys()
+    found = {}
+    for name, table in expected.items():
+        where = f"NOT ({added})" if name == "b_user_group" else "TRUE"
+        order = f" ORDER BY {table['order_by']}" if table["order_by"] else ""
+        found[name] = active_release.database.digest(f"SELECT * FROM `{name}` WHERE {where}{order}")
+    assert found == {name: table["tsv_md5"] for name, table in expected.items()}
+
+
+def test_counts_equal_the_baseline_table_by_table(
+    active_release: Release, held: set[str], added: str, baseline: dict[str, Any]
+) -> None:
+    expected = {
+        name: rows for name, rows in baseline["rows"].items() if RIGHTS.fullmatch(name) and name not in held
+    }
+    assert "b_user_group" in expected
+    found = {}
+    for name in expected:
+        where = f"NOT ({added})" if name == "b_user_group" else "TRUE"
+        found[name] = int(active_release.database.value(f"SELECT COUNT(*) FROM `{name}` WHERE {where}"))
+    assert found == expected
