@@ -27,6 +27,18 @@ OUTSIDE = "cloud-1"
 _BIN = Path(sys.executable).parent
 
 
+def ansible_command(lab: Lab, project: Project, playbook: str, variables: Mapping[str, object]) -> list[str]:
+    """How an operator without boxlift starts a playbook."""
+    return [
+        str(_BIN / "ansible-playbook"),
+        "--inventory",
+        str(project.inventory),
+        "--extra-vars",
+        json.dumps(variables),
+        str(lab.repository / "playbooks" / playbook),
+    ]
+
+
 @pytest.fixture(scope="session")
 def lab() -> Lab:
     return Lab.here()
@@ -95,14 +107,7 @@ def play(lab: Lab, project: Project, environment: Mapping[str, str], release: Re
             **variables,
         }
         result = subprocess.run(
-            [
-                str(_BIN / "ansible-playbook"),
-                "--inventory",
-                str(project.inventory),
-                "--extra-vars",
-                json.dumps(extra),
-                str(lab.repository / "playbooks" / playbook),
-            ],
+            ansible_command(lab, project, playbook, extra),
             env={**environment, "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json"},
             capture_output=True,
             text=True,
