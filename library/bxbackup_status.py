@@ -19,6 +19,7 @@ options:
   state_folder: {description: State folder of the restore., type: path, required: true}
   unit: {description: Unit that runs it., type: str, required: true}
   wait: {description: Seconds to wait for the end., type: int, default: 0}
+  identifier: {description: Name under which the program writes to the journal., type: str, default: bxbackup}
 author: The boxlift authors
 """
 
@@ -82,6 +83,7 @@ def main() -> None:
             "state_folder": {"type": "path", "required": True},
             "unit": {"type": "str", "required": True},
             "wait": {"type": "int", "default": 0},
+            "identifier": {"type": "str", "default": "bxbackup"},
         },
         supports_check_mode=True,
     )
@@ -102,7 +104,7 @@ def main() -> None:
                 [
                     "journalctl",
                     f"--unit={module.params['unit']}",
-                    "--identifier=bxbackup",
+                    f"--identifier={module.params['identifier']}",
                     "--lines=8",
                     "--output=cat",
                     "--no-pager",

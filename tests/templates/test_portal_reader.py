@@ -9,9 +9,10 @@ import pytest
 
 from tests.templates.renderer import Renderer
 
-Ask = Callable[[str], subprocess.CompletedProcess[str]]
+Ask = Callable[..., subprocess.CompletedProcess[str]]
 PLAIN = "-ltpre.iLsfxCIvu"
 COMPARING = "-nltprce.iLsfxCIvu"
+COPYING = "-nlogtpre.iLsfxCIvu"
 
 
 @pytest.fixture
@@ -22,31 +23,43 @@ def ask(example: Renderer, tmp_path: Path) -> Ask:
     (base / "current").symlink_to("releases/final-1")
     command = tmp_path / "command"
     command.write_text(
-        example.text("portal_reader", "source.sh.j2", portal_reader_base_path=str(base)), encoding="utf-8"
+        example.text(
+            "portal_reader",
+            "source.sh.j2",
+            portal_reader_base_path=str(base),
+            __portal_reader_release="final-1",
+            __portal_reader_work=str(tmp_path),
+        ),
+        encoding="utf-8",
     )
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "nice").write_text('#!/bin/sh\necho "$PWD" "$@"\n', encoding="utf-8")
     (programs / "nice").chmod(0o700)
 
-    def asked(words: str) -> subprocess.CompletedProcess[str]:
+    def asked(words: str, told: str = "") -> subprocess.CompletedProcess[str]:
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "SSH_ORIGINAL_COMMAND": words}
         return subprocess.run(
-            ["sh", str(command)], env=environment, capture_output=True, text=True, check=False
+            ["bash", str(command)],
+            env=environment,
+            input=told,
+            capture_output=True,
+            text=True,
+            check=False,
         )
 
     return asked
 
 
 @pytest.mark.parametrize(
-    "options", [PLAIN, f"{PLAIN} --bwlimit=500", COMPARING, f"{COMPARING} --bwlimit=500"]
+    "options", [PLAIN, f"{PLAIN} --bwlimit=500", COMPARING, f"{COMPARING} --bwlimit=500", COPYING]
 )
-@pytest.mark.parametrize("path", ["./", "/etc/"])
+@pytest.mark.parametrize("path", ["./", "/etc/", "final-1/"])
 def test_the_callers_read_the_active_release_and_no_other_folder(ask: Ask, options: str, path: str) -> None:
     answer = ask(f"rsync --server --sender {options} . {path}")
     assert answer.returncode == 0
     assert answer.stdout.endswith(
-        f"/portal's/releases/final-1 ionice -c 3 rsync --server --sender {options} . ./\n"
+        f"/portal's/releases/final-1 -n 15 ionice -c 3 rsync --server --sender {options} . ./\n"
     )
 
 
@@ -90,26 +103,55 @@ def test_the_dump_comes_from_the_portals_own_server(ask: Ask) -> None:
     assert words[-1] == "portal_final_1"
 
 
+def test_another_release_that_became_active_is_not_read(ask: Ask, tmp_path: Path) -> None:
+    link = tmp_path / "portal's" / "current"
+    link.unlink()
+    link.symlink_to("releases/final-2")
+    for words in ("release", "backup", "dump", "rows", f"rsync --server --sender {PLAIN} . ./"):
+        answer = ask(words)
+        assert (answer.returncode, answer.stdout) == (6, "")
+        assert "serves release final-2 now" in answer.stderr
+
+
+def test_files_that_are_there_and_those_that_are_not(ask: Ask, tmp_path: Path) -> None:
+    folder = tmp_path / "portal's" / "releases" / "final-1" / "upload" / "disk"
+    folder.mkdir(parents=True)
+    (folder / "a b.pdf").touch()
+    (tmp_path / "programs" / "mariadb").write_text('#!/bin/sh\necho "$@"\n')
+    (tmp_path / "programs" / "mariadb").chmod(0o700)
+    answer = ask("rows", "7\tdisk/a b.pdf\n8\tdisk/gone.pdf\n")
+    assert answer.returncode == 0, answer.stderr
+    files, _, rows = answer.stdout.partition("\n\n")
+    assert files.splitlines() == ["7\tthere", "8\tabsent"]
+    assert "WHERE ID IN (0,7,8)" in rows
+
+
 @pytest.mark.parametrize(
-    ("role", "template", "given"),
+    "told",
     [
-        (
-            "portal_clone",
-            "pull.sh.j2",
-            {"portal_clone_release": "clone-20250101000000", "portal_clone_source_address": "192.0.2.11"},
-        ),
-        (
-            "production_backup",
-            "backup.sh.j2",
-            {"production_backup_name": "20250101000000", "production_backup_source_address": "192.0.2.11"},
-        ),
+        "1) OR 1=(1\tdisk/a\n",
+        "1\t/etc/passwd\n",
+        "1\t../final-1/bitrix/.settings.php\n",
+        "1\tdisk/../../bitrix/.settings.php\n",
+        "1\t..\n",
+        "\n",
     ],
 )
-def test_a_copy_goes_into_its_own_hosts_server(
-    example: Renderer, role: str, template: str, given: dict[str, str]
-) -> None:
+def test_nothing_is_said_of_what_is_no_upload(ask: Ask, told: str) -> None:
+    answer = ask("rows", told)
+    assert answer.returncode == 6
+    assert "there" not in answer.stdout
+    assert answer.stderr.startswith("refused")
+
+
+def test_a_backup_goes_into_its_own_hosts_server(example: Renderer) -> None:
     text = example.text(
-        role, template, "staging-1", **given, **{f"{role}_database_options_file": "/etc/a b.cnf"}
+        "production_backup",
+        "backup.sh.j2",
+        "staging-1",
+        production_backup_name="20250101000000",
+        production_backup_source_address="192.0.2.11",
+        production_backup_database_options_file="/etc/a b.cnf",
     )
     assert "sql=(mariadb --defaults-file='/etc/a b.cnf')\n" in text
     assert [line for line in text.splitlines() if line.startswith("mariadb ") or "| mariadb" in line] == []

@@ -9,7 +9,8 @@ import typer
 
 from boxlift.cli.app import JsonOption, PassOption, app, current_project
 from boxlift.cli.completion import steps, steps_and_phases, suite_names
-from boxlift.cli.output import console
+from boxlift.cli.output import console, print_json, working
+from boxlift.clone import describe, run_clone
 from boxlift.errors import UsageError
 from boxlift.plan import Pass
 from boxlift.runner import Command, Request, run_command, run_plan, run_verification
@@ -122,23 +123,28 @@ def activate(
 def rollback(
     context: typer.Context,
     *,
+    staging: Annotated[bool, typer.Option("--staging", help="Go back to the copy before.")] = False,
     pass_: PassOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Serve the release that was active before. Refused (6) once the portal is open.
+    """Serve the release that was active before. In production refused (6) once the portal is open.
 
-    [bold]Example:[/] boxlift rollback
+    [bold]Examples:[/] boxlift rollback · boxlift rollback --staging
     """
     display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
-    _run_command(context, Command.ROLLBACK, pass_, display)
+    _run_command(context, Command.ROLLBACK, pass_, display, staging=staging)
 
 
 @app.command()
 def clone(
     context: typer.Context,
     *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would travel and how long it takes.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree beforehand, for scripts.")] = False,
     pass_: PassOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -146,14 +152,37 @@ def clone(
 ) -> None:
     """Copy production to pre-production as it is now; the copy can mail nobody.
 
-    [bold]Example:[/] boxlift clone
+    It names both sides and asks. Production is only read, and goes on meanwhile. What was interrupted is gone
+    on with by the same command.
+
+    [bold]Examples:[/] boxlift clone · boxlift clone --yes · boxlift clone --dry-run
     """
+    project = current_project(context)
+    if dry_run:
+        with project.lock("clone"), working("looking at both sides and what has changed"):
+            description = describe(project, ahead=True)
+        if as_json:
+            print_json(description.as_dict())
+        else:
+            for line in description.lines():
+                console().print(line, markup=False, soft_wrap=True)
+        return
+
+    def ask(question: str) -> bool:
+        return yes or (sys.stdin.isatty() and _agreed(f"{question}. Go on?"))
+
     display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
-    _run_command(context, Command.CLONE, pass_, display)
+    raise typer.Exit(run_clone(project, pass_, ask=ask, display=display))
 
 
 def _run_command(
-    context: typer.Context, command: Command, pass_: Pass | None, display: Display, release: str | None = None
+    context: typer.Context,
+    command: Command,
+    pass_: Pass | None,
+    display: Display,
+    release: str | None = None,
+    *,
+    staging: bool = False,
 ) -> None:
     project = current_project(context)
-    raise typer.Exit(run_command(project, command, pass_, release=release, display=display))
+    raise typer.Exit(run_command(project, command, pass_, release=release, staging=staging, display=display))

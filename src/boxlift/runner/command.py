@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from enum import StrEnum
 
 from boxlift.content import content_root, suites
@@ -41,16 +42,25 @@ def run_command(
     pass_: Pass | None = None,
     *,
     release: str | None = None,
+    staging: bool = False,
+    before: Callable[[Display], None] | None = None,
     display: Display | None = None,
 ) -> ExitCode:
-    """Run a command's playbook; the journal keeps it beside the plan's steps."""
+    """Run a command's playbook; the journal keeps it beside the plan's steps.
+
+    :param staging: on the copy instead of production; a clone always goes there.
+    :param before: looks and asks first, with the project locked; what it raises ends the command.
+    """
     if release is not None and not _RELEASE.fullmatch(release):
         raise UsageError(
             f"`{release}` is no name of a release", cure="releases are box, rehearsal-1, final-1, ..."
         )
     playbook, title = _PLAYBOOKS[command]
-    target = "preproduction" if command is Command.CLONE else "production"
-    with at_work(project, command, display) as (journal, attempts, _):
+    target = "preproduction" if staging or command is Command.CLONE else "production"
+    words = [command, *([release] if release else []), *(["--staging"] if staging else [])]
+    with at_work(project, command, display) as (journal, attempts, shown):
+        if before is not None:
+            before(shown)
         chosen = pass_ or Pass(journal.chosen_pass() or Pass.REHEARSAL)
         where = position(project.plan(), journal, chosen, runner_alive=False)
         told = release or where.release
@@ -62,7 +72,7 @@ def run_command(
             pass_=str(chosen),
             release=told,
             target=target,
-            resume=f"boxlift{place_option(project)} {command}{f' {release}' if release else ''}",
+            resume=f"boxlift{place_option(project)} {' '.join(words)}",
             playbooks=(playbook,),
             variables=variables(chosen, told) | {"portal_target": target},
         )

@@ -1,0 +1,110 @@
+"""What to copy, from where, to where: written by the role, read once."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, fields
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from .fault import CloneError
+
+_RELEASE = re.compile(r"clone-[0-9]{14}\Z")
+_DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
+
+
+class Method(StrEnum):
+    """How the database travels."""
+
+    PHYSICAL = "physical"
+    LOGICAL = "logical"
+
+
+@dataclass(frozen=True)
+class Order:
+    """One copy.
+
+    :param ssh: program that reaches the source with the key of this run.
+    :param address: account and host of the source, for that program.
+    :param database: database of the release that the source serves.
+    :param database_bytes: its size there.
+    :param base: folder of this host's releases, with the link `current`.
+    :param copies: folder with a folder for each copy: state, report, the data of its database server.
+    :param owner: user and group of the files.
+    :param bandwidth_kb: highest rate of each stream in KiB a second, 0 for none.
+    :param memory_mb: buffer pool of the copy's server.
+    :param settings: folder with the settings of this host's server, which the copy's takes over.
+    :param options_file: client option file of this host's server, where the logical way ends.
+    :param resume_hours: a database that was pulled longer ago is pulled again.
+    """
+
+    release: str
+    method: Method
+    ssh: Path
+    address: str
+    source: str
+    database: str
+    database_bytes: int
+    base: Path
+    copies: Path
+    owner: str
+    bandwidth_kb: int
+    memory_mb: int
+    settings: Path
+    options_file: Path
+    collation: str
+    upload: str
+    resume_hours: float
+
+    @classmethod
+    def read(cls, path: Path) -> Order:
+        """Read the role's file.
+
+        :raises CloneError: it is not complete, or names what this program must not touch.
+        """
+        try:
+            told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            values = {field.name: told[field.name] for field in fields(cls)}
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise CloneError(f"{path} is no order of a copy: {error!r}") from error
+        for name in ("ssh", "base", "copies", "settings", "options_file"):
+            values[name] = Path(values[name])
+        values["method"] = Method(values["method"])
+        if not _RELEASE.match(values["release"]):
+            raise CloneError(f"{values['release']!r} is no name of a copy")
+        if not _DATABASE.match(values["database"]):
+            raise CloneError(f"{values['database']!r} is no name of a database")
+        return cls(**values)
+
+    @property
+    def own_database(self) -> str:
+        """Database of the copy."""
+        return f"portal_{self.release.replace('-', '_')}"
+
+    @property
+    def root(self) -> Path:
+        """Folder of the copy's files."""
+        return self.base / "releases" / self.release
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the copy's state and of its database server."""
+        return self.copies / self.release
+
+    @property
+    def data(self) -> Path:
+        """Data of the copy's own database server."""
+        return self.folder / "data"
+
+    @property
+    def socket(self) -> Path:
+        """Socket of the copy's own database server; its unit makes the folder."""
+        return Path("/run") / f"boxlift-database-{self.release}" / "server.sock"
+
+    @property
+    def former(self) -> Path | None:
+        """Files of the release that is active here; None on a host without one."""
+        active = self.base / "current"
+        return active.resolve() if active.is_dir() else None

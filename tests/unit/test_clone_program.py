@@ -1,0 +1,259 @@
+"""The program that fills a copy: pipes, state, statistics, what failures mean."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from roles.portal_clone.files.boxlift_clone import report, rows, schema, source, tree
+from roles.portal_clone.files.boxlift_clone.fault import CloneError, Code, InterruptedCopyError, RefusedError
+from roles.portal_clone.files.boxlift_clone.order import Order
+from roles.portal_clone.files.boxlift_clone.state import State, Status
+from roles.portal_clone.files.boxlift_clone.stream import Ended, flow
+
+PYTHON = sys.executable
+TALK = [PYTHON, "-c", "import sys; sys.stdout.write('x' * 300000)"]
+CAT = ["cat"]
+
+
+def told(tmp_path: Path, **changed: Any) -> dict[str, Any]:
+    return {
+        "release": "clone-20261122100000",
+        "method": "physical",
+        "ssh": "/nonexistent/ssh",
+        "address": "root@192.0.2.10",
+        "source": "final-1",
+        "database": "portal_final_1",
+        "database_bytes": 1000,
+        "base": str(tmp_path / "portal"),
+        "copies": str(tmp_path / "copies"),
+        "owner": "portal",
+        "bandwidth_kb": 0,
+        "memory_mb": 64,
+        "settings": str(tmp_path / "settings"),
+        "options_file": str(tmp_path / "client.cnf"),
+        "collation": "utf8mb4_unicode_ci",
+        "upload": "upload",
+        "resume_hours": 24.0,
+        **changed,
+    }
+
+
+def order(tmp_path: Path, **changed: Any) -> Order:
+    path = tmp_path / "order.json"
+    path.write_text(json.dumps(told(tmp_path, **changed)))
+    return Order.read(path)
+
+
+def test_an_order(tmp_path: Path) -> None:
+    found = order(tmp_path)
+    assert found.own_database == "portal_clone_20261122100000"
+    assert found.former is None
+    assert found.socket == Path("/run/boxlift-database-clone-20261122100000/server.sock")
+
+
+@pytest.mark.parametrize(
+    "changed", [{"release": "final-1"}, {"release": "clone-1/../.."}, {"database": "mysql`; DROP"}]
+)
+def test_an_order_that_names_what_must_not_be_touched(tmp_path: Path, changed: dict[str, str]) -> None:
+    with pytest.raises(CloneError, match="is no name of"):
+        order(tmp_path, **changed)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", "nonsense"])
+def test_a_cut_order(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "order.json"
+    path.write_text(text)
+    with pytest.raises(CloneError, match="no order of a copy"):
+        Order.read(path)
+
+
+def test_bytes_are_counted_on_both_ends() -> None:
+    seen: list[int] = []
+    moved = flow(
+        [TALK, [PYTHON, "-c", "import sys; d = sys.stdin.read(); print(d * 2, end='')"], CAT],
+        tell=seen.append,
+    )
+    assert moved.broken is None
+    assert (moved.travelled, moved.arrived) == (300000, 600000)
+    assert seen[-1] == 600000
+
+
+def test_a_rate_is_held() -> None:
+    began = time.monotonic()
+    flow([TALK, CAT], rate_kb=600)
+    assert time.monotonic() - began >= 0.2
+
+
+@pytest.mark.parametrize(
+    ("chain", "guilty"),
+    [
+        ([[PYTHON, "-c", "import sys; print('x' * 10); sys.exit('gone')"], CAT], 0),
+        ([TALK, [PYTHON, "-c", "import sys; sys.exit('gone')"]], 1),
+        ([TALK, CAT, [PYTHON, "-c", "import sys; sys.stdin.read(1); sys.exit('gone')"]], 2),
+        ([TALK, [PYTHON, "-c", "import sys; sys.stdin.read(); sys.exit('gone')"], CAT], 1),
+    ],
+)
+def test_the_one_who_broke_the_chain_is_named(chain: list[list[str]], guilty: int) -> None:
+    broken = flow(chain).broken
+    assert broken is not None
+    assert broken.words == tuple(chain[guilty])
+    assert broken.said == "gone"
+
+
+@pytest.mark.parametrize(
+    ("code", "said", "kind", "text"),
+    [
+        (255, "ssh: connect to host: No route to host", InterruptedCopyError, "the line to production broke"),
+        (6, "refused: this key reads the portal", RefusedError, "this key reads the portal"),
+        (1, "[00] error: write: No space left on device", InterruptedCopyError, "production's disk is full"),
+        (1, "mariadb-backup: Error: failed to connect", InterruptedCopyError, "production could not send"),
+    ],
+)
+def test_what_went_wrong_on_the_source(code: int, said: str, kind: type[CloneError], text: str) -> None:
+    found = source.of_source(code, said)
+    assert isinstance(found, kind)
+    assert text in str(found)
+
+
+@pytest.mark.parametrize(
+    ("broken", "text", "code"),
+    [
+        (
+            Ended(("mbstream",), 1, "mbstream: Error: No space left on device"),
+            "the disk of /data is full",
+            Code.GO_ON,
+        ),
+        (Ended(("zstd",), -9, ""), "zstd was killed", Code.GO_ON),
+        (Ended(("zstd",), 1, "zstd: corrupt"), "zstd failed: zstd: corrupt", Code.OUR_FAULT),
+    ],
+)
+def test_what_went_wrong_here(broken: Ended, text: str, code: Code) -> None:
+    found = source.here(broken, "/data")
+    assert text in str(found)
+    assert found.code == code
+
+
+def test_stages_outlive_the_program(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.bind(source="final-1", database="portal_final_1", method="physical")
+    state.mark("stream")
+    state.measure("database", {"bytes": 7})
+    again = State(tmp_path)
+    again.bind(source="final-1", database="portal_final_1", method="physical")
+    assert again.done("stream") is not None
+    assert again.figures("database") == {"bytes": 7}
+    again.forget("stream")
+    assert State(tmp_path).done("stream") is None
+
+
+def test_what_was_copied_of_another_release_does_not_count(tmp_path: Path) -> None:
+    state = State(tmp_path)
+    state.bind(source="final-1", database="portal_final_1", method="physical")
+    state.mark("stream")
+    again = State(tmp_path)
+    again.bind(source="final-2", database="portal_final_2", method="physical")
+    assert again.done("stream") is None
+
+
+def test_a_cut_state_is_none(tmp_path: Path) -> None:
+    (tmp_path / "state.json").write_text('{"stages": {"str')
+    assert State(tmp_path).done("stream") is None
+
+
+def test_status_has_the_form_of_bxbackup_s(tmp_path: Path) -> None:
+    status = Status(tmp_path)
+    status.stage("database", 100)
+    status.moved(50)
+    status.end("failed", 4, "the line broke")
+    found = json.loads((tmp_path / "status.json").read_text())
+    assert (found["state"], found["exit"], found["error"]) == ("failed", 4, "the line broke")
+    assert found["bytes"] == {"fetched": 50, "total": 100}
+
+
+SAID = """\
+Number of regular files transferred: 1,234
+Total file size: 5,000,000 bytes
+Total transferred file size: 4,321 bytes
+Total bytes sent: 99
+Total bytes received: 5,432
+"""
+
+
+def program(path: Path, text: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{text}")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def rsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A program in rsync's place: prints, complains, ends as the test wants."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setattr(tree, "_ENVIRONMENT", {"PATH": f"{folder}:/usr/bin:/bin"})
+    return folder / "rsync"
+
+
+def test_what_rsync_says(tmp_path: Path, rsync: Path) -> None:
+    program(rsync, f"printf '  1,000  10%%  1MB/s\\r  2,000  20%%\\r\\n'; cat <<'E'\n{SAID}E\n")
+    seen: list[int] = []
+    moved = tree._rsync(order(tmp_path), [], seen.append)
+    assert seen == [1000, 2000]
+    assert moved == tree.Moved(files=1234, bytes=4321, size=5000000, travelled=5432)
+
+
+def test_files_that_vanish_are_no_failure(tmp_path: Path, rsync: Path) -> None:
+    program(rsync, f"cat <<'E'\n{SAID}E\nexit 24\n")
+    assert tree._rsync(order(tmp_path), []).files == 1234
+
+
+@pytest.mark.parametrize(
+    ("end", "text"),
+    [
+        ("echo 'Connection closed by 192.0.2.10' >&2; exit 255", "the line to production broke"),
+        ("echo 'rsync: write failed: No space left on device (28)' >&2; exit 11", "is full"),
+        ("echo 'refused: production serves release final-2 now' >&2; exit 12", "serves release final-2"),
+        ("echo 'rsync: permission denied' >&2; exit 23", "permission denied"),
+    ],
+)
+def test_what_rsync_s_end_means(tmp_path: Path, rsync: Path, end: str, text: str) -> None:
+    program(rsync, end)
+    with pytest.raises(CloneError, match=text):
+        tree._rsync(order(tmp_path), [])
+
+
+def test_missing_files_are_told_apart(tmp_path: Path) -> None:
+    ssh = program(
+        tmp_path / "ssh",
+        "cat >/dev/null; printf '1\\tthere\\n2\\tabsent\\n3\\tabsent\\n\\n1\\n3\\n'",
+    )
+    found = rows.Missing()
+    rows._ask(order(tmp_path, ssh=str(ssh)), [("1", "a/1"), ("2", "a/2"), ("3", "a/3")], found)
+    assert (found.late, found.deleted, found.lost) == (["1 a/1"], ["2 a/2"], ["3 a/3"])
+
+
+def test_definers_of_production_are_left_out() -> None:
+    assert schema._DEFINER.sub("", "CREATE DEFINER=`portal`@`%` TRIGGER t") == "CREATE  TRIGGER t"
+
+
+def test_the_next_copy_is_reckoned_from_the_last(tmp_path: Path) -> None:
+    asked = order(tmp_path, database_bytes=2000)
+    asked.copies.mkdir()
+    ahead = report.ahead(asked, tree.Moved(files=1, bytes=10, size=1000, travelled=20))
+    assert ahead["seconds"] is None
+    last = {
+        "method": "physical",
+        "database": {"bytes": 1000, "travelled": 250, "seconds": 10.0},
+        "prepare": {"seconds": 5.0},
+        "files": {"bytes": 0, "size": 1000, "seconds": 3.0},
+    }
+    (asked.copies / "last.json").write_text(json.dumps(last))
+    ahead = report.ahead(asked, tree.Moved(files=1, bytes=10, size=1000, travelled=20))
+    assert ahead["database_travels"] == 500
+    assert ahead["seconds"] == pytest.approx(10 * 2 + 5 + 3)
