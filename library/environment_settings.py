@@ -13,7 +13,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.boxlift_php import as_user
-from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError, quoted
+from ansible.module_utils.boxlift_sql import (
+    PYMYSQL_ERROR,
+    SQL_ARGUMENTS,
+    Database,
+    SqlError,
+    quoted,
+    server_of,
+)
 
 DOCUMENTATION = r"""
 module: environment_settings
@@ -232,7 +239,9 @@ class Reader:
         return str(json.loads(self._run(command))["connections"]["default"]["database"])
 
     def _query(self, statement: str, values: Sequence[str] = ()) -> list[tuple[Any, ...]]:
-        database = Database(self._module.params)
+        params = self._module.params
+        active = Path(params["current"]).resolve().name
+        database = Database({**params, "config_file": server_of(active, params["config_file"])})
         try:
             return [tuple(map(as_text, row)) for row in database.rows(statement, values)]
         finally:

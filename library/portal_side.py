@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError, quoted
+from ansible.module_utils.boxlift_sql import (
+    PYMYSQL_ERROR,
+    SQL_ARGUMENTS,
+    Database,
+    SqlError,
+    quoted,
+    server_of,
+)
 
 DOCUMENTATION = r"""
 module: portal_side
@@ -165,10 +172,10 @@ def look(params: dict[str, Any], busy: list[str]) -> dict[str, Any]:
         "copied_at": copied_at(copies, active),
         "free": {"base": free(base), "copies": free(copies)},
     }
-    own = copies / active / "client.cnf"
-    if active and own.is_file():
+    own = server_of(active, params["config_file"], params["copies"])
+    if own != params["config_file"]:
         database.close()
-        database = Database({**params, "config_file": str(own)})
+        database = Database({**params, "config_file": own})
     if active:
         number, total = files(database, schema)
         found |= {

@@ -89,6 +89,12 @@ def client_options(path: Path) -> dict[str, str]:
     }
 
 
+def server_of(release: str, config_file: str, copies: str = "/var/lib/boxlift/clones") -> str:
+    """Client option file of the server that holds a release: a copy may have its own (role portal_clone)."""
+    own = Path(copies) / release / "client.cnf"
+    return str(own) if release and own.is_file() else config_file
+
+
 class Database:
     """A session with sql_mode='' in UTC; reads are text or bytes, writes are one transaction."""
 

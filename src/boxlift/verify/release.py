@@ -6,22 +6,33 @@ from dataclasses import dataclass
 
 from testinfra.host import Host
 
+COPIES = "/var/lib/boxlift/clones"
+"""Where a copy that has a database server of its own says how that is reached (role portal_clone)."""
+
 
 @dataclass(frozen=True)
 class Database:
-    """Queries as the database administrator, over the server's own socket."""
+    """Queries as the database administrator, over the server's own socket.
+
+    :param options_file: client option file of another server than the host's own.
+    """
 
     host: Host
     name: str
+    options_file: str = ""
 
     def rows(self, statement: str) -> list[list[str]]:
         """Rows of a query, columns as text; NULL is the text ``NULL``."""
         output: str = self.host.check_output(
-            "mariadb --default-character-set=utf8mb4 --batch --skip-column-names --raw %s --execute %s",
+            f"mariadb {self._server()}--default-character-set=utf8mb4 --batch --skip-column-names --raw %s"
+            " --execute %s",
             self.name,
             statement,
         )
         return [line.split("\t") for line in output.splitlines()]
+
+    def _server(self) -> str:
+        return f"--defaults-file={self.options_file} " if self.options_file else ""
 
     def value(self, statement: str) -> str:
         """The only value of a query.
@@ -60,9 +71,12 @@ class Release:
     @classmethod
     def on(cls, database: Host, name: str) -> Release:
         """The release of that name, its database on the given server."""
+        own = f"{COPIES}/{name}/client.cnf"
         return cls(
             name=name,
             root=f"/srv/portal/releases/{name}",
             state=f"/srv/portal/restores/{name}",
-            database=Database(database, f"portal_{name.replace('-', '_')}"),
+            database=Database(
+                database, f"portal_{name.replace('-', '_')}", own if database.file(own).exists else ""
+            ),
         )
