@@ -6,7 +6,18 @@ import errno
 import sys
 from collections.abc import Sequence
 
-from boxlift.cli import comparing, forecasting, letters, making, persons, reading, reporting, risks, running
+from boxlift.cli import (
+    comparing,
+    forecasting,
+    letters,
+    making,
+    persons,
+    reading,
+    reporting,
+    risks,
+    running,
+    timing,
+)
 from boxlift.cli.app import app
 from boxlift.cli.output import print_error
 from boxlift.errors import BoxliftError, ExitCode, UsageError
@@ -24,6 +35,7 @@ __all__ = [
     "reporting",
     "risks",
     "running",
+    "timing",
 ]
 
 _OF_THE_MACHINE = {errno.EACCES, errno.EDQUOT, errno.ENOSPC, errno.EPERM, errno.EROFS}

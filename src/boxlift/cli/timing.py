@@ -1,0 +1,62 @@
+"""The command that lets systemd start a command at set times: timer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from boxlift.cli.app import app, current_project
+from boxlift.cli.output import console
+from boxlift.errors import BoxliftError, UsageError
+from boxlift.plan.load import nearest
+from boxlift.unattended import TIMED, Timer, load_targets
+
+
+@app.command()
+def timer(
+    context: typer.Context,
+    command: Annotated[str, typer.Argument(help="clone or verify.", autocompletion=lambda: list(TIMED))],
+    *,
+    calendar: Annotated[
+        str, typer.Option("--at", help='When, as systemd writes it: "Sun 03:00", hourly.')
+    ] = "Sun 03:00",
+    write: Annotated[
+        Path | None, typer.Option("--write", metavar="FOLDER", help="Write the units there; else print them.")
+    ] = None,
+) -> None:
+    """Make systemd units that rebuild staging or verify the portal at set times.
+
+    How it ended is told in one line to the targets in the project's tell.txt: a webhook, or an address of
+    mail. A run that another one is in the way of is refused, and told as well. Without systemd, the
+    ExecStart line serves cron.
+
+    [bold]Examples:[/] boxlift timer clone --at "Sun 03:00"
+    · boxlift timer verify --at hourly --write /etc/systemd/system
+    """
+    if command not in TIMED:
+        raise UsageError(
+            f"`{command}` is not run by a timer{nearest(command, list(TIMED))}", cure="clone or verify"
+        )
+    project = current_project(context)
+    made = Timer(project, command, calendar)
+    due = made.next_time()
+    units = made.units()
+    out = console()
+    if write is None:
+        for name, text in units.items():
+            out.print(f"# {name}\n{text}", markup=False, soft_wrap=True)
+        return
+    load_targets(project.root)
+    try:
+        for name, text in units.items():
+            (write / name).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BoxliftError(
+            f"cannot write {error.filename}: {error.strerror}", cure="sudo, or another folder"
+        ) from error
+    out.print(f"✓ {' and '.join(units)} in {write}", markup=False, soft_wrap=True)
+    if due is not None:
+        out.print(f"  first run: {due}", markup=False)
+    out.print(f"  next: systemctl daemon-reload && systemctl enable --now {made.name}.timer", markup=False)
