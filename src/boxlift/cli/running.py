@@ -11,12 +11,16 @@ from boxlift.cli.app import JsonOption, PassOption, app, current_project
 from boxlift.cli.completion import steps, steps_and_phases, suite_names
 from boxlift.cli.output import console, print_json, working
 from boxlift.clone import describe, run_clone
-from boxlift.errors import UsageError
+from boxlift.errors import ExitCode, UsageError
 from boxlift.plan import Pass
 from boxlift.runner import Command, Request, run_command, run_plan, run_verification
 from boxlift.runner.display import Amount, Display, display_for
+from boxlift.unattended import telling
 
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Only the last lines of a failure.")]
+TellOption = Annotated[
+    bool, typer.Option("--tell", help="Tell the targets in tell.txt in one line how it ended.")
+]
 VerboseOption = Annotated[
     bool, typer.Option("--verbose", "-v", help="Also each task on each host, and each test.")
 ]
@@ -88,6 +92,7 @@ def verify(
     *,
     pass_: PassOption = None,
     staging: Annotated[bool, typer.Option("--staging", help="Look at the staging copy.")] = False,
+    tell: TellOption = False,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
     as_json: JsonOption = False,
@@ -98,7 +103,11 @@ def verify(
     """
     project = current_project(context)
     display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
-    raise typer.Exit(run_verification(project, pass_, suite, staging=staging, display=display))
+
+    def act() -> ExitCode:
+        return run_verification(project, pass_, suite, staging=staging, display=display)
+
+    raise typer.Exit(telling(project, "verify", act) if tell else act())
 
 
 @app.command()
@@ -145,6 +154,7 @@ def clone(
         bool, typer.Option("--dry-run", help="Only say what would travel and how long it takes.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Agree beforehand, for scripts.")] = False,
+    tell: TellOption = False,
     pass_: PassOption = None,
     quiet: QuietOption = False,
     verbose: VerboseOption = False,
@@ -172,7 +182,11 @@ def clone(
         return yes or (sys.stdin.isatty() and _agreed(f"{question}. Go on?"))
 
     display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
-    raise typer.Exit(run_clone(project, pass_, ask=ask, display=display))
+
+    def act() -> ExitCode:
+        return run_clone(project, pass_, ask=ask, display=display)
+
+    raise typer.Exit(telling(project, "clone", act) if tell else act())
 
 
 def _run_command(
