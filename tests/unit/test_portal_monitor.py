@@ -68,9 +68,60 @@ def test_old_and_torn_lines_of_the_history_go(monitor: ModuleType, tmp_path: Pat
 
 
 def test_a_target_that_is_away_is_named_without_its_secret(monitor: ModuleType) -> None:
-    problems = monitor.tell("line", ["http://127.0.0.1:9/hooks/s3cret", "ops@acme.example"], "127.0.0.1:9")
+    waiting: dict[str, str] = {}
+    targets = ["http://127.0.0.1:9/hooks/s3cret", "ops@acme.example"]
+    problems = monitor.tell("line", waiting, targets, "127.0.0.1:9")
     assert len(problems) == 2
-    assert "s3cret" not in "".join(problems)
+    assert "s3cret" not in "".join([*problems, *waiting])
+
+
+def looks(
+    monitor: ModuleType, state: Path, monkeypatch: pytest.MonkeyPatch, away: set[str], *measured: str
+) -> list[tuple[str, str]]:
+    """Let the monitor look once for each of the measured levels; who was told what."""
+    told: list[tuple[str, str]] = []
+
+    def requested(_: str, url: str, content: bytes) -> bytes:
+        if url in away:
+            raise OSError("away")
+        told.append((url, json.loads(content)["text"]))
+        return b""
+
+    file = state / "settings.json"
+    targets = ["https://a.example/1", "https://b.example/2"]
+    file.write_text(json.dumps(settings(state=str(state), tell=targets, relay="127.0.0.1", history_days=14)))
+    monkeypatch.setattr(monitor, "requested", requested)
+    monkeypatch.setattr(sys, "argv", ["portal_monitor", str(file)])
+    for level in measured:
+        checks = [monitor.Check("page", level, "answers 502")]
+        monkeypatch.setattr(monitor.Monitor, "look", lambda _, checks=checks: iter(checks))
+        monitor.main()
+    return told
+
+
+def test_one_target_that_is_away_lets_the_others_be_told_once(
+    monitor: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = {"https://a.example/1"}
+    assert [url for url, _ in looks(monitor, tmp_path, monkeypatch, away, "bad", "bad", "bad")] == [
+        "https://b.example/2"
+    ]
+    assert json.loads((tmp_path / "status.json").read_text())["checks"][0]["level"] == "bad"
+    # Back again it is told what it has missed, once.
+    assert [url for url, _ in looks(monitor, tmp_path, monkeypatch, set(), "bad", "bad")] == [
+        "https://a.example/1"
+    ]
+
+
+def test_a_disk_that_takes_nothing_is_told(
+    monitor: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(monitor, "write", full)
+    assert len(looks(monitor, tmp_path, monkeypatch, set(), "bad")) == 2
+    assert "could not be kept: [Errno 28]" in capsys.readouterr().err
 
 
 def test_a_look_that_breaks_keeps_no_other_from_looking(

@@ -3,12 +3,13 @@
 
 Started by a systemd timer; settings come as JSON from the file that is named. Results: `status.json` with the
 newest look, `history.jsonl` with all looks of the last days. Exit code 0 whatever was found, 1 where a target
-could not be told. Runs on Debian's Python with python3-pymysql; tables and options as portal_runtime A6, J1
+could not be told or a result not be kept. Runs on Debian's Python with python3-pymysql; tables and options as portal_runtime A6, J1
 and J3 name them.
 """
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import os
@@ -204,12 +205,14 @@ class Monitor:
     def _disk(self) -> Iterator[Check]:
         path = Path(self._settings["state"]) / "mark"
         began = time.monotonic()
-        with path.open("wb") as file:
-            file.write(BLOCK)
-            file.flush()
-            os.fsync(file.fileno())
-        took = time.monotonic() - began
-        path.unlink()
+        try:
+            with path.open("wb") as file:
+                file.write(BLOCK)
+                file.flush()
+                os.fsync(file.fileno())
+            took = time.monotonic() - began
+        finally:
+            path.unlink(missing_ok=True)
         yield self._mark("disk writes", len(BLOCK) / took / 1e6, "MB/s")
 
     def _mark(self, name: str, value: float, unit: str, least: float = 0) -> Check:
@@ -254,23 +257,36 @@ def news(before: Mapping[str, Any] | None, checks: Sequence[Check], domain: str)
     return f"{domain}: " + "; ".join(check.sentence for check in ordered)
 
 
-def tell(line: str, targets: Sequence[str], relay: str) -> list[str]:
-    """Tell every target, an address of mail or a webhook; return what went wrong, webhooks by their host."""
+def tell(line: str | None, waiting: dict[str, str], targets: Sequence[str], relay: str) -> list[str]:
+    """Tell every target, an address of mail or a webhook; return what went wrong, webhooks by their host.
+
+    :param waiting: by target, what it could not be told yet; brought up to date. One target that is away is
+        told later and keeps no other from being told once.
+    """
     problems = []
-    for target in targets:
+    names = {target: hashlib.sha256(target.encode()).hexdigest()[:16] for target in targets}
+    for name in waiting.keys() - set(names.values()):
+        del waiting[name]
+    for target, name in names.items():
+        text = line or waiting.get(name)
+        if text is None:
+            continue
         try:
             if target.startswith(("https://", "http://")):
-                requested("POST", target, json.dumps({"text": line}).encode())
+                requested("POST", target, json.dumps({"text": text}).encode())
             else:
                 letter = EmailMessage()
                 letter["From"] = letter["To"] = target
-                letter["Subject"] = line[:200]
+                letter["Subject"] = text[:200]
                 letter["Auto-Submitted"] = "auto-generated"
-                letter.set_content(f"{line}\n")
+                letter.set_content(f"{text}\n")
                 with smtplib.SMTP(relay, timeout=PATIENCE) as server:
                     server.send_message(letter)
         except (OSError, ValueError, http.client.HTTPException, smtplib.SMTPException) as error:
             problems.append(f"could not tell {urlsplit(target).hostname or target}: {error}")
+            waiting[name] = text
+        else:
+            waiting.pop(name, None)
     return problems
 
 
@@ -297,9 +313,10 @@ def recent(path: Path, days: int, now: float) -> list[dict[str, Any]]:
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else ():
         try:
             look = json.loads(line)
-        except ValueError:
+            age = now - datetime.fromisoformat(look["at"]).timestamp()
+        except (ValueError, LookupError, TypeError):
             continue
-        if now - datetime.fromisoformat(look["at"]).timestamp() <= days * DAY:
+        if age <= days * DAY:
             kept.append(look)
     return kept
 
@@ -326,11 +343,14 @@ def main() -> int:
     line = news(before, checks, settings["domain"])
     at = datetime.now(UTC).isoformat(timespec="seconds")
     look = {"at": at, "checks": [asdict(check) for check in checks]}
-    write(past, "".join(f"{json.dumps(item)}\n" for item in [*history, look]))
-    problems = tell(line, settings["tell"], settings["relay"]) if line else []
-    # What could not be told is told the next time: the former look stays the one that is compared with.
-    if not problems:
-        write(status, json.dumps(look, indent=1) + "\n")
+    waiting = dict((before or {}).get("waiting", {}))
+    # Before anything is written: a full disk is what most needs to be told.
+    problems = tell(line, waiting, settings["tell"], settings["relay"])
+    try:
+        write(status, json.dumps({**look, "waiting": waiting}, indent=1) + "\n")
+        write(past, "".join(f"{json.dumps(item)}\n" for item in [*history, look]))
+    except OSError as error:
+        problems.append(f"what was seen could not be kept: {error}")
     for check in checks:
         if check.level != "ok":
             sys.stdout.write(f"{check.level} {check.sentence}\n")
