@@ -76,13 +76,14 @@ class Findings:
 
 def versions(root: Path) -> dict[str, str]:
     """Versions of the modules that have a folder: an empty text where it has none (portal_runtime J4)."""
-    folder = root / "bitrix/modules"
     found = {}
-    for path in sorted(folder.iterdir()) if folder.is_dir() else []:
-        if path.is_dir():
-            found[path.name] = _read(path / "install/version.php", _MODULE)
+    for folder in (root / "local/modules", root / "bitrix/modules"):
+        for path in sorted(folder.iterdir()) if folder.is_dir() else []:
+            if path.is_dir():
+                found[path.name] = _read(path / "install/version.php", _MODULE)
     if "main" in found:
-        found["main"] = _read(folder / "main/classes/general/version.php", _MAIN) or found["main"]
+        general = root / "bitrix/modules/main/classes/general/version.php"
+        found["main"] = _read(general, _MAIN) or found["main"]
     return found
 
 
@@ -166,8 +167,11 @@ def _structure(mine: Kernel, box: Kernel, rules: dict[str, Any]) -> Iterator[tup
             rules["tables_missing"]["act"],
             f"{len(others)} tables of the distribution are missing: {_list(others)}",
         )
+    # A kernel of another version than the distribution's brought the columns that it needs.
+    own, other = mine.versions.get("main", ""), box.versions.get("main", "")
+    act_needed = "refuse" if number(own) == number(other) else rules["columns_missing"]["act"]
     for act, tables in (
-        ("refuse", needed & mine.tables.keys()),
+        (act_needed, needed & mine.tables.keys()),
         (rules["columns_missing"]["act"], mine.tables.keys() - needed),
     ):
         missing = [

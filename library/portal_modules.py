@@ -44,13 +44,18 @@ $result = true;
 """
 
 
+#: Where modules lie: the product's, and those of the portal's owner.
+FOLDERS = ("bitrix/modules", "local/modules")
+
+
 def absent(database: Database, schema: str, root: Path) -> list[str]:
     """Registered modules whose folder is missing (portal_runtime D4)."""
     if "b_module" not in database.tables(schema):
         return []
     rows = database.rows(f"SELECT `ID` FROM {quoted(schema)}.`b_module` ORDER BY `ID`")
-    folder = root / "bitrix/modules"
-    return [str(name) for (name,) in rows if not (folder / str(name)).is_dir()]
+    return [
+        str(name) for (name,) in rows if not any((root / folder / str(name)).is_dir() for folder in FOLDERS)
+    ]
 
 
 def main() -> None:

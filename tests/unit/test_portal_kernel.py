@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
+from ansible.module_utils.boxlift_sql import Database
 
 from library.portal_kernel import Findings, Kernel, check, versions
+from library.portal_modules import absent
 
 ROLE = Path(__file__).parents[2] / "roles" / "portal_kernel"
 
@@ -84,6 +86,17 @@ def test_tables_and_columns(box: Kernel, rules: dict[str, Any]) -> None:
     assert found.warned == ["1 columns of the distribution are missing: b_crm_lead.NAME"]
 
 
+@pytest.mark.parametrize("main", ["26.100.0", "26.300.0"])
+def test_columns_of_another_version_are_no_reason_to_refuse(
+    box: Kernel, rules: dict[str, Any], main: str
+) -> None:
+    narrow = {name: {"ID"} if name == "b_file" else known for name, known in box.tables.items()}
+    other = replace(box, tables=narrow, versions={"main": main, "crm": ""})
+    found = check(other, box, "8.2.0", rules)
+    assert found.refused == []
+    assert "1 columns of the distribution are missing: b_file.NAME" in found.warned
+
+
 def test_without_a_distribution_nothing_is_compared(box: Kernel, rules: dict[str, Any]) -> None:
     assert check(box, Kernel(), "8.2.0", rules) == Findings()
 
@@ -95,8 +108,28 @@ def test_versions_are_read_from_files(tmp_path: Path) -> None:
         "main/install/version.php": "<?php $v = ['VERSION' => '1.0'];",
         "crm/install/version.php": '<?php $arModuleVersion = ["VERSION" => "25.900.0"];',
         "im/include.php": "",
+        "../../local/modules/acme.shop/install/version.php": '<?php $v = ["VERSION" => "1.2.3"];',
     }.items():
         (modules / path).parent.mkdir(parents=True, exist_ok=True)
         (modules / path).write_text(text)
-    assert versions(tmp_path) == {"main": "25.1150.100", "crm": "25.900.0", "im": ""}
+    assert versions(tmp_path) == {
+        "main": "25.1150.100",
+        "crm": "25.900.0",
+        "im": "",
+        "acme.shop": "1.2.3",
+    }
     assert versions(tmp_path / "nowhere") == {}
+
+
+def test_modules_of_the_portals_owner_have_a_folder_too(tmp_path: Path) -> None:
+    for name in ("bitrix/modules/crm", "local/modules/acme.shop"):
+        (tmp_path / name).mkdir(parents=True)
+
+    class Rows:
+        def tables(self, _: str) -> set[str]:
+            return {"b_module"}
+
+        def rows(self, _: str) -> list[tuple[str]]:
+            return [("acme.shop",), ("crm",), ("gone",)]
+
+    assert absent(cast(Database, Rows()), "portal_final_1", tmp_path) == ["gone"]

@@ -3,8 +3,8 @@
 
 Started by a systemd timer; settings come as JSON from the file that is named. Results: `status.json` with the
 newest look, `history.jsonl` with all looks of the last days. Exit code 0 whatever was found, 1 where a target
-could not be told or a result not be kept. Runs on Debian's Python with python3-pymysql; tables and options as portal_runtime A6, J1
-and J3 name them.
+could not be told or a result not be kept. Runs on Debian's Python with python3-pymysql; tables and options as
+portal_runtime A6, J1 and J3 name them.
 """
 
 from __future__ import annotations
