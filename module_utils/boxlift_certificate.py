@@ -253,10 +253,13 @@ def in_order(chain: Sequence[x509.Certificate]) -> list[x509.Certificate]:
 
 
 def chain_problems(chain: Sequence[x509.Certificate], roots: Iterable[x509.Certificate]) -> list[str]:
-    """Whether each certificate is signed by the next and the last by a root."""
+    """Whether each certificate is signed by the next and one of them by a root.
+
+    Sellers send roots that an older root has signed; clients stop at the first that they know.
+    """
     path = in_order(chain)
     last = path[-1]
-    known = any(root == last or issued(last, root) for root in roots)
+    known = any(root == each or issued(each, root) for root in roots for each in path)
     if not known and last.issuer == last.subject:
         return [f"the chain ends at {common_name(last.subject)}, which signed itself and is no trusted root"]
     if not known:

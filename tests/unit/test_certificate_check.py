@@ -58,6 +58,16 @@ def test_a_good_one(tmp_path: Path, root: Holder, middle: Holder, leaf: Holder) 
     assert check(tmp_path, root, [leaf, middle, root]) == []
 
 
+def test_a_root_that_an_older_one_has_signed(
+    tmp_path: Path, root: Holder, middle: Holder, leaf: Holder
+) -> None:
+    """Sellers add such a certificate for old clients; new ones do not know the older root any more."""
+    older = make("Older Root", days=3650)
+    signed = make("Test Root", older, days=1000, key=root.key)
+    assert check(tmp_path, root, [leaf, middle, signed]) == []
+    assert "no trusted root" in check(tmp_path, make("Another Root"), [leaf, middle, signed])[0]
+
+
 def test_another_key(tmp_path: Path, root: Holder, middle: Holder, leaf: Holder) -> None:
     found = check(tmp_path, root, [leaf, middle], key_file(tmp_path, middle.key))
     assert len(found) == 1
