@@ -20,10 +20,10 @@ from boxlift.cli import app
 ROOT = typer.main.get_command(app)
 OPTIONS = {
     "run": "--pass --from --until --check --yes --quiet --verbose --json",
-    "verify": "--pass --staging --quiet --verbose --json",
+    "verify": "--pass --staging --tell --quiet --verbose --json",
     "activate": "--pass --quiet --verbose --json",
     "rollback": "--staging --pass --quiet --verbose --json",
-    "clone": "--dry-run --yes --pass --quiet --verbose --json",
+    "clone": "--dry-run --yes --tell --pass --quiet --verbose --json",
     "confirm": "--by --note --began --refuse --reopen --pass",
     "note": "--step --cost --pass",
     "plan": "--pass --json",
