@@ -21,14 +21,15 @@ from boxlift.verify.browser import Browser, receive_text
 from boxlift.verify.channel import new_channel_id, sign
 from boxlift.verify.inventory import Inventory, Setting
 from boxlift.verify.sip import Line
-from tests.certificates import Holder, make
+from tests.certificates import Holder
 from tests.scenarios.deployment import Deployment, Seller
 
 Presented = Callable[[], dict[tuple[str, int], str]]
 
 OK = 200
 PRIVATE = 0o600
-SIZE = 1048576
+# More than buffers on the way hold.
+SIZE = 32 * 1024 * 1024
 FOLDERS = {"portal-1": "/etc/ssl/boxlift /etc/nginx", "pbx-1": "/etc/asterisk"}
 
 
@@ -129,8 +130,6 @@ def test_a_renewal_has_a_key_of_its_own_that_takes_the_place_of_the_former(
     assert set(presented().values()) == {renewed.fingerprint(SHA256()).hex()}
     assert deployment.key.read_bytes() == beside
     assert not deployment.next_key.exists()
-    again = deployment.play("deploy_certificate")
-    assert again.changed == [], again.output
 
 
 def test_the_same_again_changes_nothing(deployment: Deployment, seller: Seller, current: Holder) -> None:
@@ -168,10 +167,6 @@ BROKEN: dict[str, tuple[Broken, str]] = {
     "other names": (
         lambda seller, names: ([seller.sell(names[:1]), seller.middle], None),
         "the certificate does not cover pbx.acme.example; it covers portal.acme.example",
-    ),
-    "nobody's": (
-        lambda seller, names: ([make(names[0], names=names)], None),
-        "the chain ends at portal.acme.example, which signed itself and is no trusted root",
     ),
 }
 

@@ -63,7 +63,7 @@ TOPOLOGIES = {
         Topology("split_database", (_serving("portal", "cache", "push", "search"), _DATABASE)),
         Topology("three_tiers", (_serving("portal", "search"), _DATABASE, _CACHE)),
         Topology("clone", (_PORTAL, _STAGING, _CLOUD)),
-        Topology("certificate", (_PORTAL, _PBX)),
+        Topology("certificate", (_PORTAL, _PBX, _CLOUD)),
     )
 }
 
