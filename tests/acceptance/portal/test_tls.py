@@ -61,7 +61,7 @@ def test_portal_refuses_old_versions(
     inventory: Inventory, portal_name: str, setting: Setting, ca_file: Path | None, version: ssl.TLSVersion
 ) -> None:
     domain = str(setting("portal_domain"))
-    with pytest.raises(ssl.SSLError, match=r"(?i)protocol|version|handshake"):
+    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
         tls.served(inventory.address(portal_name), domain, 443, ca_file, version)
 
 
@@ -85,7 +85,7 @@ def test_telephony_refuses_old_versions(
 ) -> None:
     if not telephony.configured:
         pytest.skip("somebody else configures the telephony server")
-    with pytest.raises(ssl.SSLError, match=r"(?i)protocol|version|handshake"):
+    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
         tls.served(telephony.address, telephony.domain, telephony.ports[port], ca_file, version)
 
 
