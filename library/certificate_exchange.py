@@ -62,8 +62,8 @@ options:
         default: root
   pair:
     description:
-      - A certificate and its key for a service that reads them from fixed names. They lie in a folder of their
-        own, to which one link leads, so that both change in the same moment.
+      - A certificate and its key for a service that reads them from fixed names. They lie in a folder of
+        their own, to which one link leads, so that both change in the same moment.
     type: dict
     suboptions:
       folder:
