@@ -98,14 +98,17 @@ def server_of(release: str, config_file: str, copies: str = "/var/lib/boxlift/cl
 class Database:
     """A session with sql_mode='' in UTC; reads are text or bytes, writes are one transaction."""
 
-    def __init__(self, params: dict[str, Any]) -> None:
+    def __init__(self, params: dict[str, Any], account: tuple[str, str] | None = None) -> None:
         """Connect as the option file says; ``params`` are the module's parameters (SQL_ARGUMENTS).
+
+        ``account``, name and password, takes the place of the file's.
 
         A file that names an authority (ssl-ca) means an encrypted session with the very host that it names.
         """
         options = client_options(Path(params["config_file"]))
         socket = options.get("socket")
         tls = {name: options[f"ssl-{name}"] for name in _TLS if options.get(f"ssl-{name}")}
+        user, password = account or (options.get("user", "root"), options.get("password", ""))
         host, port = options.get("host", "localhost"), int(options.get("port", 3306))
         self.address = f"socket {socket}" if socket else f"{host}:{port}"
         try:
@@ -113,8 +116,8 @@ class Database:
                 unix_socket=socket,
                 host=host,
                 port=port,
-                user=options.get("user", "root"),
-                password=options.get("password", ""),
+                user=user,
+                password=password,
                 ssl=tls or None,
                 connect_timeout=_CONNECT_SECONDS,
                 charset="utf8mb4",

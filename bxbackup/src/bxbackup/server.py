@@ -159,7 +159,7 @@ class Session:
                 ssl_ca=account.tls.get("ssl-ca"),
                 ssl_cert=account.tls.get("ssl-cert"),
                 ssl_key=account.tls.get("ssl-key"),
-                # Who names an authority wants the server that it vouches for, under the name that was asked for.
+                # Who names an authority wants the very server that it vouches for.
                 ssl_verify_cert=True if "ssl-ca" in account.tls else None,
                 ssl_verify_identity="ssl-ca" in account.tls,
             )
