@@ -12,27 +12,25 @@ COPIES = "/var/lib/boxlift/clones"
 
 @dataclass(frozen=True)
 class Database:
-    """Queries as the database administrator, over the server's own socket.
+    """Queries as the database administrator, as the host reaches its server.
 
-    :param options_file: client option file of another server than the host's own.
+    :param options_file: client option file of another server than that.
     """
 
     host: Host
     name: str
-    options_file: str = ""
+    options_file: str = "/etc/boxlift/database.cnf"
 
     def rows(self, statement: str) -> list[list[str]]:
         """Rows of a query, columns as text; NULL is the text ``NULL``."""
         output: str = self.host.check_output(
-            f"mariadb {self._server()}--default-character-set=utf8mb4 --batch --skip-column-names --raw %s"
+            "mariadb --defaults-file=%s --default-character-set=utf8mb4 --batch --skip-column-names --raw %s"
             " --execute %s",
+            self.options_file,
             self.name,
             statement,
         )
         return [line.split("\t") for line in output.splitlines()]
-
-    def _server(self) -> str:
-        return f"--defaults-file={self.options_file} " if self.options_file else ""
 
     def value(self, statement: str) -> str:
         """The only value of a query.
@@ -48,8 +46,9 @@ class Database:
     def digest(self, statement: str) -> str:
         """MD5 of what the client prints for a query, times in UTC."""
         output: str = self.host.check_output(
-            "sh -c %s sh %s %s",
-            'mariadb --default-character-set=utf8mb4 -N -B "$1" -e "$2" | md5sum',
+            "sh -c %s sh %s %s %s",
+            'mariadb --defaults-file="$1" --default-character-set=utf8mb4 -N -B "$2" -e "$3" | md5sum',
+            self.options_file,
             self.name,
             f"SET time_zone='+00:00'; {statement}",
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from boxlift.verify.inventory import Setting
+from boxlift.verify.inventory import Inventory, Setting
 from boxlift.verify.release import Database
 
 SETTINGS = {
@@ -31,9 +31,13 @@ def test_widest_row_fits_a_packet(server_database: Database) -> None:
     assert int(server_database.value("SELECT @@GLOBAL.max_allowed_packet")) >= 16 * 1024 * 1024
 
 
-def test_accounts_reach_only_databases_of_the_portal(server_database: Database) -> None:
+def test_accounts_reach_only_databases_of_the_portal(
+    server_database: Database, inventory: Inventory, portal_name: str, target: str
+) -> None:
     accounts = server_database.rows("SELECT User, Host FROM mysql.user WHERE User IN ('portal', 'bxbackup')")
-    assert sorted(accounts) == [["bxbackup", "localhost"], ["portal", "localhost"]]
+    together = portal_name in inventory.names(f"database:&{target}")
+    home = "localhost" if together else str(inventory.setting(portal_name, "infrastructure_address"))
+    assert sorted(accounts) == [["bxbackup", home], ["portal", home]]
     for user, host in accounts:
         grants = [row[0] for row in server_database.rows(f"SHOW GRANTS FOR '{user}'@'{host}'")]
         for grant in grants:

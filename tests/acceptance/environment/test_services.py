@@ -7,15 +7,17 @@ import pytest
 from testinfra.host import Host
 
 from boxlift.verify.inventory import Inventory
+from tests.acceptance.conftest import HostOf
 
 CLOSED_FROM_OUTSIDE = [3306, 6379, 6380, 8010, 8015, 8895, 9010, 9011, 9000]
 
 
-@pytest.mark.parametrize("name", ["nginx", "mariadb", "nftables"])
-def test_service_runs_and_is_enabled(portal: Host, name: str) -> None:
-    service = portal.service(name)
-    assert service.is_running
-    assert service.is_enabled
+@pytest.mark.parametrize(("group", "name"), [("portal", "nginx"), ("database", "mariadb")])
+def test_service_runs_and_is_enabled(host_of: HostOf, group: str, name: str) -> None:
+    host = host_of(group)
+    for service in (host.service(name), host.service("nftables")):
+        assert service.is_running
+        assert service.is_enabled
 
 
 def test_nothing_failed(portal: Host) -> None:

@@ -12,7 +12,7 @@ from boxlift.verify.release import Release
 DIGEST = """
 set -eu
 while IFS="$(printf '\\t')" read -r table order; do
-  digest=$(mariadb --default-character-set=utf8mb4 -N -B "$1" \
+  digest=$(mariadb --defaults-file=/etc/boxlift/database.cnf --default-character-set=utf8mb4 -N -B "$1" \
     -e "SET time_zone='+00:00'; SELECT * FROM \\`$table\\` ${order:+ORDER BY $order}" | md5sum | cut -c1-32)
   printf '%s\\t%s\\n' "$table" "$digest"
 done <<'TABLES'
