@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 from testinfra.host import Host
 
-from boxlift.verify.inventory import Setting
+from boxlift.verify.inventory import Inventory, Setting
 from boxlift.verify.sandbox import Outcome, Sandbox, outcomes
 
 DENIED = re.compile(
@@ -22,6 +22,8 @@ REDIS = "redis-server@*.service"
 PUSH = "push-server@*.service"
 RESTORE = "bxbackup-restore@probe.service"
 AGENTS = "portal-agents.service"
+GROUPS = {PHP: "portal", PUSH: "push", REDIS: "cache"}
+HostOf = Callable[[str], Host]
 SYSTEM = ["/usr", "/etc", "/opt", "/boot"]
 RELEASES = "/srv/portal/releases"
 PROBE = f"{RELEASES}/boxlift-probe"
@@ -82,10 +84,10 @@ def writes(*folders: str) -> dict[str, str]:
     return {folder: f"touch {folder}/boxlift-probe && rm {folder}/boxlift-probe" for folder in folders}
 
 
-@pytest.mark.parametrize("pattern", [PHP, PUSH, REDIS])
-def test_no_service_writes_to_the_system(portal: Host, push: Host, pattern: str) -> None:
+@pytest.mark.parametrize("pattern", GROUPS)
+def test_no_service_writes_to_the_system(host_of: HostOf, pattern: str) -> None:
     """As root, among the files that the running process sees: this is its sandbox and not its account."""
-    host = push if pattern == PUSH else portal
+    host = host_of(GROUPS[pattern])
     units = running(host, pattern)
     assert units
     for unit, pid in units.items():
@@ -135,9 +137,9 @@ def test_php_writes_to_the_portal_and_to_the_queue_of_the_mail(portal: Host) -> 
     assert {act: outcome for act, outcome in found.items() if outcome != Outcome(0, "")} == {}
 
 
-@pytest.mark.parametrize("pattern", [PHP, PUSH, REDIS, RESTORE])
-def test_no_service_touches_the_kernel(portal: Host, push: Host, pattern: str) -> None:
-    host = push if pattern == PUSH else portal
+@pytest.mark.parametrize("pattern", [*GROUPS, RESTORE])
+def test_no_service_touches_the_kernel(host_of: HostOf, pattern: str) -> None:
+    host = host_of(GROUPS.get(pattern, "portal"))
     unit = next(iter(running(host, pattern))) if "*" in pattern else pattern
     sandbox = installed(host, unit) if unit == RESTORE else Sandbox.of(host, unit)
     assert allowed(sandbox.tries(KERNEL, user="root")) == []
@@ -149,26 +151,33 @@ def test_the_push_server_sees_nothing_of_the_portal(push: Host) -> None:
         assert {outcome.said for outcome in outcomes(push, seen).values()} == {""}
 
 
-def test_a_redis_instance_sees_no_other_one_s_settings(portal: Host) -> None:
-    for unit, pid in running(portal, REDIS).items():
+def test_a_redis_instance_sees_no_other_one_s_settings(host_of: HostOf) -> None:
+    cache = host_of("cache")
+    for unit, pid in running(cache, REDIS).items():
         name = unit.partition("@")[2].removesuffix(".service")
-        assert portal.check_output("ls -A %s", f"/proc/{pid}/root/etc/redis") == f"redis-{name}.conf"
+        assert cache.check_output("ls -A %s", f"/proc/{pid}/root/etc/redis") == f"redis-{name}.conf"
 
 
-def test_a_secret_is_read_by_its_service_alone(portal: Host) -> None:
+@pytest.mark.parametrize("group", ["portal", "database", "cache", "push"])
+def test_a_secret_is_read_by_its_service_alone(
+    inventory: Inventory, target: str, host_of: HostOf, portal_name: str, group: str
+) -> None:
+    if group != "portal" and inventory.names(f"{group}:&{target}")[0] == portal_name:
+        pytest.skip("the same host as the portal's")
+    host = host_of(group)
     there = {
         path: owner
         for pattern, owner in SECRETS.items()
-        for path in portal.check_output(f"ls -d {pattern} 2>/dev/null || true").split()
+        for path in host.check_output(f"ls -d {pattern} 2>/dev/null || true").split()
     }
     assert there
-    accounts = [name for name in ACCOUNTS if portal.user(name).exists]
+    accounts = [name for name in ACCOUNTS if host.user(name).exists]
     acts = {
         f"{account} {path}": f"runuser -u {account} -- cat {path} >/dev/null"
         for account in accounts
         for path in there
     }
-    readers = {act for act, outcome in outcomes(portal, acts).items() if outcome.code == 0}
+    readers = {act for act, outcome in outcomes(host, acts).items() if outcome.code == 0}
     assert readers == {f"{owner} {path}" for path, owner in there.items() if owner in accounts}
 
 
