@@ -235,6 +235,23 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         {"database_collation": "utf8mb4_bin"},
         "database_collation and the collations of the roles that use the database differ",
     ),
+    (
+        {"portal_database_collation": "utf8mb4_0900_ai_ci"},
+        "portal_database_collation is utf8mb4_0900_ai_ci, which MariaDB lacks",
+    ),
+    ({"certificate_source": "acme"}, "certificate_source is acme without certificate_acme_email"),
+    (
+        {"certificate_source": "acme", "certificate_acme_challenge": "dns"},
+        "certificate_acme_challenge is dns without certificate_acme_dns_hook",
+    ),
+    (
+        {"certificate_source": "acme", "certificate_names": ["*.acme.example"]},
+        "certificate_names has a name with a star, and certificate_acme_challenge is http",
+    ),
+    (
+        {"mail_relay_catch_all": "all@acme.example"},
+        "mail_relay_catch_all is set, and mail_relay_mode is relay",
+    ),
     ({"portal_cache_port": 6380}, "portal_session_port and portal_cache_port are both 6380"),
     (
         {"push_server_publish_ports": [8010]},
