@@ -77,3 +77,19 @@ def test_pool_sizes_agree(example: Renderer, children: int) -> None:
 
 def test_version_follows_the_platform(example: Renderer) -> None:
     assert "php8.2-fpm" in example.value("php", "__php_packages")
+
+
+def test_pages_write_where_the_portal_is_and_nowhere_else(lab: Renderer) -> None:
+    lines = lab.text("php", "sandbox.conf.j2", php_writable_paths=["/srv", "/var/spool"]).splitlines()
+    assert "ProtectSystem=strict" in lines
+    assert "ReadWritePaths=/run/php /var/log -/srv -/var/spool" in lines
+    # sendmail needs its group and the network interfaces
+    assert not any(line.startswith("NoNewPrivileges") for line in lines)
+    assert "RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK" in lines
+
+
+@pytest.mark.parametrize(("item", "disabled"), [("fpm", "dl,posix_kill"), ("cli", "")])
+def test_functions_are_off_on_the_web_alone(lab: Renderer, item: str, disabled: str) -> None:
+    text = lab.text("php", "portal.ini.j2", item=item, php_disabled_functions=["dl", "posix_kill"])
+    (line,) = [line for line in text.splitlines() if line.startswith("disable_functions")]
+    assert line.partition("=")[2].strip().strip('"') == disabled

@@ -123,3 +123,29 @@ def test_packages_come_from_the_mirror_that_is_named(lab: Renderer) -> None:
     assert "Suites: bookworm bookworm-updates\n" in alone
     both = lab.text("base", "debian.sources.j2", base_package_security_mirror="http://m/security", **mirror)
     assert "\n\nTypes: deb\nURIs: http://m/security\nSuites: bookworm-security\n" in both
+
+
+def test_a_redis_instance_has_its_own_settings_alone(lab: Renderer) -> None:
+    lines = lab.text("cache", "sandbox.conf.j2").splitlines()
+    # Debian's unit lets it write to the folder: the list is emptied first, or that would win.
+    assert lines.index("ReadWritePaths=") < lines.index(
+        "ReadWritePaths=-/var/lib/redis -/var/log/redis -/run/redis-%i"
+    )
+    assert "BindReadOnlyPaths=/etc/redis/redis-%i.conf" in lines
+
+
+def test_nothing_that_filters_system_calls_keeps_agents_from_sending_mail(lab: Renderer) -> None:
+    """With User= such a filter implies NoNewPrivileges, and sendmail loses its group."""
+    text = lab.text("portal", "portal-agents.service.j2")
+    filters = (
+        "NoNew",
+        "PrivateDevices",
+        "ProtectKernel",
+        "ProtectClock",
+        "ProtectHostname",
+        "Restrict",
+        "SystemCall",
+        "Lock",
+    )
+    assert [line for line in text.splitlines() if line.startswith(filters)] == []
+    assert "ProtectSystem=strict\n" in text
