@@ -91,6 +91,12 @@ def test_each_host_knows_how_it_reaches_its_database(tiers: Renderer) -> None:
 
 def test_the_portal_enters_the_tunnel(tiers: Renderer) -> None:
     assert tiers.value("portal_settings", "portal_settings_database_host", "web-1") == "127.0.0.1:3306"
+    (listener,) = [
+        one
+        for one in tiers.value("collisions", "collisions_listeners", "web-1")
+        if "boxlift-database-tunnel.service" in one["units"]
+    ]
+    assert listener["ports"] == [3306]
     unit = tiers.text("database_tunnel", "unit.service.j2", "web-1")
     assert f" --server {DATABASE} --port 3306 --ca /etc/boxlift/database-ca.pem\n" in unit
 
