@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,21 @@ def read_state(path: Path) -> State:
 
 
 def write_state(path: Path, state: State) -> None:
-    """Keep a state so that a power cut leaves the old or the new one; the unit may replace it."""
-    fresh = path.with_suffix(".new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump({"indexes": state, "updated": int(time.time())}, file)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.chmod(0o644)
-    fresh.replace(path)
+    """Keep a state so that a power cut leaves the old or the new one; the unit may replace it.
+
+    The folder is the portal's user's: a name that can be foreseen might be a link to a file of root's.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    fresh = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"indexes": state, "updated": int(time.time())}, file)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def is_emptied(database: Database, schema: str, index: Index) -> bool:
@@ -111,8 +119,19 @@ def due(database: Database, schema: str, indexes: list[Index], state: State) -> 
         for index in indexes
         if (known := state.get(index["id"], {})).get("state") not in _OVER
         or (known["state"] == "done" and known.get("variant") != index.get("variant"))
-        or (known["state"] == "done" and is_emptied(database, schema, index))
+        or (known["state"] == "done" and not known.get("empty") and is_emptied(database, schema, index))
     ]
+
+
+def resumed(state: State, indexes: list[Index], waiting: list[str]) -> State:
+    """What a new start begins with: what was cut off goes on, what failed or was emptied begins anew."""
+    variants = {index["id"]: index.get("variant") for index in indexes}
+    cut = {
+        name: {**known, "tries": 0}
+        for name, known in state.items()
+        if name in waiting and known.get("state") == "running" and known.get("variant") == variants[name]
+    }
+    return {name: known for name, known in state.items() if name not in waiting} | cut
 
 
 def progress(indexes: list[Index], state: State) -> dict[str, Any]:
@@ -168,7 +187,7 @@ def main() -> None:
         if given["state"] == "started" and not busy and waiting:
             changed = True
             if not module.check_mode:
-                write_state(path, {name: known for name, known in state.items() if name not in waiting})
+                write_state(path, resumed(state, given["indexes"], waiting))
                 module.run_command(["systemctl", "reset-failed", given["unit"]])
                 module.run_command(["systemctl", "start", "--no-block", given["unit"]], check_rc=True)
                 busy = True

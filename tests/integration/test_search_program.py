@@ -13,7 +13,7 @@ import pytest
 import yaml
 from ansible.module_utils.boxlift_sql import Database
 
-from library.portal_index import due, is_emptied, progress, read_state, write_state
+from library.portal_index import due, is_emptied, progress, read_state, resumed, write_state
 from tests.integration.portal_site import REPOSITORY, Site, make_site, php, restore_sample
 
 ROLE = REPOSITORY / "roles" / "portal_search"
@@ -215,6 +215,46 @@ def test_an_index_of_nothing_is_not_emptied(site: Site, session: Database) -> No
     session.commit()
     assert is_emptied(session, SCHEMA, agent("Lead"))
     assert not is_emptied(session, SCHEMA, {**agent("Lead"), "column": "NOTHING"})
+
+
+def test_an_index_that_had_nothing_to_hold_is_done(site: Site, session: Database, tmp_path: Path) -> None:
+    site.sql("CREATE TABLE b_never (LEAD_ID INT PRIMARY KEY)")
+    site.sql("DELETE FROM b_made_up")
+    never = {**RECORD, "index": "b_never"}
+    unit = Unit(site, tmp_path, never, seconds=5)
+    assert unit.run() == 0, unit.said
+    session.commit()
+    assert is_emptied(session, SCHEMA, never)
+    assert due(session, SCHEMA, [never], read_state(unit.state)) == []
+    assert Unit(site, tmp_path, RECORD).run() == 0
+
+
+def test_a_start_goes_on_with_what_was_cut_off() -> None:
+    state: dict[str, dict[str, Any]] = {
+        "site": {"state": "running", "position": {"ID": "7"}, "tries": 2, "variant": "mysql"},
+        "records": {"state": "failed", "position": 9},
+        "steps": {"state": "done"},
+    }
+    indexes = [{**SITE_INDEX, "variant": "mysql"}, RECORD, STEPPER]
+    assert resumed(state, indexes, ["site", "records"]) == {
+        "site": {**state["site"], "tries": 0},
+        "steps": state["steps"],
+    }
+    assert resumed(state, [{**SITE_INDEX, "variant": "sphinx"}, RECORD], ["site", "records"]) == {
+        "steps": state["steps"]
+    }, "another engine"
+
+
+def test_a_link_that_was_laid_out_leads_nowhere(tmp_path: Path) -> None:
+    """The folder is the portal's user's, and root writes the state."""
+    other = tmp_path / "shadow"
+    other.write_text("secret")
+    other.chmod(0o600)
+    for name in ("state.new", "state.json"):
+        (tmp_path / name).symlink_to(other)
+    write_state(tmp_path / "state.json", {"site": {"state": "done"}})
+    assert (other.read_text(), other.stat().st_mode & 0o777) == ("secret", 0o600)
+    assert read_state(tmp_path / "state.json") == {"site": {"state": "done"}}
 
 
 def test_progress_names_what_is_being_built(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@
  *     stepper  class with execAgent(), called until it returns an empty text (F3); `restart` begins it anew
  *     records  class::method(ID) for each row of `table` that has none in `index` (`key` names its column)
  *
+ * An index that is done and `empty` had nothing to hold, which is not the same as one that was emptied later.
  * `variant` of an index is noted with it: one that was built for another variant is built again.
  *
- * Ends with 0 when all is done, 1 when an index failed for good, 2 after a failure that is worth another start,
+ * Ends with 0 when all is done, 1 when an index failed for good or the state cannot be kept, 2 after a failure that is worth another start,
  * 75 when a fresh process should go on. An index that ended PHP three times in a row has failed.
  */
 
@@ -72,6 +73,19 @@ function lack(array $index): string
     $class = $index['class'] ?? 'CSearch';
     $method = ['site' => 'ReIndexAll', 'agent' => 'doRun', 'stepper' => 'execAgent'][$index['kind']] ?? $index['method'];
     return is_callable([$class, $method]) ? '' : "the portal has no $class::$method";
+}
+
+/** Whether an index that was built holds nothing: there was nothing that it could hold. */
+function isEmpty(array $index): bool
+{
+    if (isset($index['index'])) {
+        return number('SELECT EXISTS (SELECT 1 FROM ' . identifier($index['index']) . ')') === 0;
+    }
+    if (!isset($index['table'], $index['column']) || !hasColumn($index['table'], $index['column'])) {
+        return false;
+    }
+    return number('SELECT EXISTS (SELECT 1 FROM ' . identifier($index['table']) . ' WHERE COALESCE('
+        . identifier($index['column']) . ", '') <> '')") === 0;
 }
 
 /** Steps and length that a stepper or an agent keeps in an option: [done, total], zeros where it keeps none. */
@@ -155,10 +169,13 @@ function records(array $index, array $known, int $until): array
 $save = static function () use (&$state, $config): void {
     $state['updated'] = time();
     $new = $config['state'] . '.new';
+    $text = json_encode($state, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);
     $file = fopen($new, 'w');
-    fwrite($file, json_encode($state, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE));
-    fflush($file);
-    fsync($file);
+    if ($file === false || fwrite($file, $text) !== strlen($text) || !fflush($file) || !fsync($file)) {
+        // A full disk: another start would not get further.
+        fwrite(STDERR, "$new cannot be written\n");
+        exit(1);
+    }
     fclose($file);
     rename($new, $config['state']);
 };
@@ -190,6 +207,9 @@ foreach ($config['indexes'] as $index) {
             $known = ['state' => $reached['finished'] ? 'done' : 'running', 'tries' => 0, 'note' => '',
                 'rate' => round(($reached['done'] - $before) / $took, 1)] + $reached + $known;
             unset($known['finished']);
+            if ($known['state'] === 'done') {
+                $known['empty'] = isEmpty($index);
+            }
             $save();
             if (memory_get_usage() > ENOUGH_MEMORY) {
                 exit(75);
