@@ -122,7 +122,10 @@ class Names:
 
 
 def former_names(database: Database, schema: str, domain: str) -> list[str]:
-    """Names that the portal itself had before."""
+    """Names that the portal itself had before.
+
+    A name above the present one is the company's, with a web site and mailboxes of its own: none of them.
+    """
     found: set[str] = set()
     options = f"{quoted(schema)}.`b_option`"
     for (value,) in database.rows(
@@ -140,7 +143,8 @@ def former_names(database: Database, schema: str, domain: str) -> list[str]:
             " WHERE rule = 'domain-aliases'"
         ):
             found.add(str(old or ""))
-    return sorted(name for name in found if "." in name and name != domain)
+    names = {name.strip().lower() for name in found}
+    return sorted(name for name in names if "." in name and not f".{domain.lower()}".endswith(f".{name}"))
 
 
 def search(database: Database, schema: str, names: Sequence[str]) -> Iterator[Found]:

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 
 _SCALAR = re.compile(rb"(?:N|[bi]:-?\d+|d:[-+.\dA-Za-z]+);")
-_TEXT = re.compile(rb's:(\d+):"')
-_LIST = re.compile(rb"a:(\d+):\{")
+_TEXT = re.compile(rb's:(\d{1,10}):"')
+_LIST = re.compile(rb"a:(\d{1,10}):\{")
 _LOOKS = re.compile(r"(?:[aOCE]:\d+:|[sSrRbid]:-?\d|N;)")
 _DEEPEST = 64
 
@@ -24,8 +24,8 @@ class SerializedError(Exception):
 
 
 def looks_serialized(value: str) -> bool:
-    """Tell whether a value begins and ends as ``serialize`` writes it."""
-    return bool(_LOOKS.match(value)) and value[-1] in ";}"
+    """Tell whether a value begins and ends as ``serialize`` writes it; PHP reads over spaces behind it."""
+    return bool(_LOOKS.match(value)) and value.rstrip()[-1:] in {";", "}"}
 
 
 def replaced(value: str, replace: Replace) -> str:

@@ -134,6 +134,20 @@ def test_names_come_from_what_the_repair_replaced_too(session: Database, former:
     assert {former, "crm.acme.example"} <= set(former_names(session, DATABASE, DOMAIN))
 
 
+def test_a_name_above_the_present_one_is_the_companys(session: Database, former: str, run: Run) -> None:
+    session.run(f"INSERT INTO {DATABASE}.b_lang_domain (LID, DOMAIN) VALUES ('s1', 'Example.com')")
+    rule = {"id": "domain-aliases", "table": "b_lang_domain", "where": "TRUE", "delete": True, "reason": "x"}
+    Holder(session, RELEASE, DATABASE).hold([Rule.parse({**rule, "opening": "restore"})])
+    session.run(
+        f"UPDATE {DATABASE}.b_option SET VALUE = %s WHERE MODULE_ID = 'main' AND NAME = 'site_name'",
+        [f"https://example.com/ and sales@example.com, no more {former}"],
+    )
+    run()
+    assert option(session, "main", "site_name") == (
+        f"https://example.com/ and sales@example.com, no more {DOMAIN}"
+    )
+
+
 def test_an_empty_database_has_no_names(session: Database) -> None:
     session.run(f"DROP DATABASE IF EXISTS {DATABASE}")
     session.run(f"CREATE DATABASE {DATABASE}")

@@ -43,10 +43,18 @@ def test_texts_change_and_lengths_with_them(value: object) -> None:
     assert replaced(serialized(value), swap) == serialized(expected(value))
 
 
+def test_what_php_reads_in_spite_of_what_follows_is_not_broken() -> None:
+    names = Names([OLD], NEW, "no-reply@example.com")
+    for behind in ("\n", " "):
+        with pytest.raises(SerializedError):
+            names.put_into(serialized([OLD]) + behind)
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
+        "s:" + "9" * 5000 + ':"acme.bitrix24.ru";',
         OLD,
         'a:1:{i:0;s:16:"acme.bitrix24.ru";',
         'a:2:{i:0;s:16:"acme.bitrix24.ru";}',
