@@ -8,6 +8,8 @@ from testinfra.host import Host
 
 COPIES = "/var/lib/boxlift/clones"
 """Where a copy that has a database server of its own says how that is reached (role portal_clone)."""
+OPTIONS = "/etc/boxlift/database.cnf"
+"""Where the host says how its own server is reached (role database_client)."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,7 @@ class Database:
 
     host: Host
     name: str
-    options_file: str = "/etc/boxlift/database.cnf"
+    options_file: str = OPTIONS
 
     def rows(self, statement: str) -> list[list[str]]:
         """Rows of a query, columns as text; NULL is the text ``NULL``."""
@@ -76,6 +78,6 @@ class Release:
             root=f"/srv/portal/releases/{name}",
             state=f"/srv/portal/restores/{name}",
             database=Database(
-                database, f"portal_{name.replace('-', '_')}", own if database.file(own).exists else ""
+                database, f"portal_{name.replace('-', '_')}", own if database.file(own).exists else OPTIONS
             ),
         )
