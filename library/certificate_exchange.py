@@ -211,6 +211,8 @@ def main() -> None:
             "record": {"type": "path", "required": True},
         },
         supports_check_mode=True,
+        # The host's journal would get what it was called with, and nested secrets unmasked.
+        no_log=True,
     )
     params: dict[str, Any] = module.params
     service = Service(
