@@ -114,7 +114,7 @@ async def test_connections_live_through_a_replacement(
 def told(host: Host, key: bytes) -> str:
     """Lines of the host's journal that hold a line of the key."""
     secret = key.decode().splitlines()[1]
-    return host.run("journalctl --no-pager --output cat | grep --fixed-strings -- %s", secret).stdout
+    return str(host.run("journalctl --no-pager --output cat | grep --fixed-strings -- %s", secret).stdout)
 
 
 def test_a_renewal_has_a_key_of_its_own_that_takes_the_place_of_the_former(
