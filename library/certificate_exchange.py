@@ -39,9 +39,10 @@ options:
         description: The file, link or configuration file.
         type: path
         required: true
-      content:
-        description: The whole content of a file. Not shown anywhere.
+      holds:
+        description: The path is a file with this and nothing else.
         type: str
+        choices: [certificate, key]
       link:
         description: The path is a symbolic link to this.
         type: str
@@ -49,7 +50,7 @@ options:
         description: Lines between two marks in a configuration file that is there. Its owner and mode stay.
         type: str
       mode:
-        description: Mode of a file with C(content), octal.
+        description: Mode of a file with C(holds), octal.
         type: str
         default: "0644"
       owner:
@@ -60,24 +61,19 @@ options:
         description: Its group.
         type: str
         default: root
-  pair:
+  certificate:
+    description: Content of the certificate with its chain.
+    type: str
+    required: true
+  key:
+    description: Content of the key. Not shown anywhere.
+    type: str
+    required: true
+  folder:
     description:
-      - A certificate and its key for a service that reads them from fixed names. They lie in a folder of
-        their own, to which one link leads, so that both change in the same moment.
-    type: dict
-    suboptions:
-      folder:
-        description: Folder in which the service reads fullchain.pem and privkey.pem.
-        type: path
-        required: true
-      certificate:
-        description: Content of the certificate with its chain.
-        type: str
-        required: true
-      key:
-        description: Content of the key. Not shown anywhere.
-        type: str
-        required: true
+      - Folder in which the service reads fullchain.pem and privkey.pem. They lie in a folder of their own, to
+        which one link leads, so that both change in the same moment.
+    type: path
   marker:
     description: What the marks of a block say, after C(; BEGIN) and C(; END).
     type: str
@@ -137,10 +133,9 @@ EXAMPLES = """
     server_name: portal.example.com
     fingerprint: "{{ checked.fingerprint }}"
     record: /var/lib/boxlift/certificate/nginx.json
-    pair:
-      folder: /etc/ssl/portal
-      certificate: "{{ lookup('ansible.builtin.file', 'portal.pem', rstrip=false) }}"
-      key: "{{ lookup('ansible.builtin.file', 'portal.key', rstrip=false) }}"
+    folder: /etc/ssl/portal
+    certificate: "{{ lookup('ansible.builtin.file', 'portal.pem', rstrip=false) }}"
+    key: "{{ lookup('ansible.builtin.file', 'portal.key', rstrip=false) }}"
 """
 
 RETURN = """
@@ -153,21 +148,21 @@ paths:
 HOST_FAILED = 4
 
 
-def wanted_state(entry: dict[str, Any], marker: str) -> State:
+def wanted_state(entry: dict[str, Any], params: dict[str, Any]) -> State:
     """What is to be at the path of one entry."""
     path = Path(entry["path"])
-    given = [kind for kind in ("content", "link", "block") if entry[kind] is not None]
+    given = [kind for kind in ("holds", "link", "block") if entry[kind] is not None]
     if len(given) != 1:
-        raise ExchangeError(f"{path} takes one of content, link and block")
+        raise ExchangeError(f"{path} takes one of holds, link and block")
     if entry["link"] is not None:
         return State(target=entry["link"])
-    if entry["content"] is not None:
+    if entry["holds"] is not None:
         uid, gid = owners(entry["owner"], entry["group"])
-        return State(entry["content"].encode(), None, int(entry["mode"], 8), uid, gid)
+        return State(params[entry["holds"]].encode(), None, int(entry["mode"], 8), uid, gid)
     now = state_of(path)
     if now.content is None:
         raise ExchangeError(f"{path} is not there")
-    text = with_block(now.content.decode(errors="surrogateescape"), marker, entry["block"])
+    text = with_block(now.content.decode(errors="surrogateescape"), params["marker"], entry["block"])
     return State(text.encode(errors="surrogateescape"), None, now.mode, now.uid, now.gid)
 
 
@@ -182,7 +177,7 @@ def main() -> None:
                 "default": [],
                 "options": {
                     "path": {"type": "path", "required": True},
-                    "content": {"type": "str", "no_log": True},
+                    "holds": {"type": "str", "choices": ["certificate", "key"]},
                     "link": {"type": "str"},
                     "block": {"type": "str"},
                     "mode": {"type": "str", "default": "0644"},
@@ -190,14 +185,10 @@ def main() -> None:
                     "group": {"type": "str", "default": "root"},
                 },
             },
-            "pair": {
-                "type": "dict",
-                "options": {
-                    "folder": {"type": "path", "required": True},
-                    "certificate": {"type": "str", "required": True},
-                    "key": {"type": "str", "required": True, "no_log": True},
-                },
-            },
+            # Nested, it would stand in the host's journal as it is.
+            "key": {"type": "str", "required": True, "no_log": True},
+            "certificate": {"type": "str", "required": True},
+            "folder": {"type": "path"},
             "marker": {"type": "str", "default": "boxlift"},
             "unit": {"type": "str", "default": ""},
             "check_command": text,
@@ -211,8 +202,6 @@ def main() -> None:
             "record": {"type": "path", "required": True},
         },
         supports_check_mode=True,
-        # The host's journal would get what it was called with, and nested secrets unmasked.
-        no_log=True,
     )
     params: dict[str, Any] = module.params
     service = Service(
@@ -225,13 +214,13 @@ def main() -> None:
         only_speaking=params["only_speaking"],
     )
     try:
-        wanted = {Path(entry["path"]): wanted_state(entry, params["marker"]) for entry in params["files"]}
-        if (pair := params["pair"]) is not None:
+        wanted = {Path(entry["path"]): wanted_state(entry, params) for entry in params["files"]}
+        if params["folder"] is not None:
             wanted |= paired(
-                Path(pair["folder"]),
+                Path(params["folder"]),
                 params["fingerprint"],
-                pair["certificate"].encode(),
-                pair["key"].encode(),
+                params["certificate"].encode(),
+                params["key"].encode(),
             )
         exchange = Exchange(
             wanted, service, params["fingerprint"], Path(params["record"]), tuple(params["prune"])
