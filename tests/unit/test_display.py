@@ -127,6 +127,25 @@ def test_plain_lines_tell_from_time_to_time_that_it_goes_on(monkeypatch: pytest.
     assert shown(out)[2].endswith("Wait for the restore: goes on")
 
 
+def test_plain_lines_tell_what_was_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    out, errors = consoles()
+    now = 1000.0
+    monkeypatch.setattr("boxlift.runner.display.time.monotonic", lambda: now)
+    display = PlainDisplay(out, errors)
+    display.task(Task("p", "r", "Build"))
+    now += 5
+    display.progress(ADVANCE)
+    assert shown(out) == []
+    now += 20
+    display.idle()
+    display.task(Task("p", "r", "Next"))
+    now += 20
+    display.idle()
+    reached, other = shown(out)
+    assert reached.endswith("portal-1 · index crm-lead (2 of 9): 12 400 of 30 000 (41 %), 310/s, 57 s left")
+    assert other.endswith("Next: goes on")
+
+
 def test_the_live_view_shows_the_task_and_leaves_only_lines() -> None:
     out = Console(file=io.StringIO(), force_terminal=True, width=100, color_system=None)
     with LiveDisplay(out, consoles()[1]) as display:

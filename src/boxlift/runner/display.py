@@ -157,6 +157,7 @@ class PlainDisplay(Display):
         super().__init__(console, errors)
         self._verbose = verbose
         self._task = ""
+        self._reached = ""
         self._spoke = time.monotonic()
 
     def _say(self, text: str) -> None:
@@ -173,6 +174,7 @@ class PlainDisplay(Display):
 
     def task(self, task: Task) -> None:
         self._task = task.name
+        self._reached = ""
 
     def result(self, result: Result) -> None:
         if self._verbose or result.outcome in _WORTH_TELLING:
@@ -185,12 +187,13 @@ class PlainDisplay(Display):
             self._say_timed(f"{segment.host} · {restore_figures(segment)}")
 
     def progress(self, progress: Advance) -> None:
+        self._reached = f"{progress.host} · {progress_figures(progress)}"
         if time.monotonic() - self._spoke >= _PLAIN_EVERY:
-            self._say_timed(f"{progress.host} · {progress_figures(progress)}")
+            self._say_timed(self._reached)
 
     def idle(self) -> None:
         if self._task and time.monotonic() - self._spoke >= _PLAIN_EVERY:
-            self._say_timed(f"{self._task}: goes on")
+            self._say_timed(self._reached or f"{self._task}: goes on")
 
     def diff(self, text: str) -> None:
         for line in text.splitlines():
