@@ -73,7 +73,7 @@ unit: setup
 integration: setup test-packages
 	@$(BIN)/pytest tests/unit $(wildcard tests/templates) tests/integration bxbackup/tests $(PYTEST)
 
-test: lint integration demo acceptance
+test: lint integration molecule demo acceptance
 
 acceptance: lab-packages
 	@$(BIN)/pytest tests/lab $(PYTEST)
@@ -82,7 +82,7 @@ test-all: lint integration
 	@$(BIN)/pytest tests/unit bxbackup/tests -m long
 	scripts/bxbackup_on python3.13
 	@$(BIN)/boxlift lab down
-	$(MAKE) demo acceptance story
+	$(MAKE) molecule-all demo acceptance story
 
 # Stories of Molecule with the same hosts share them; the hosts are gone when all has gone well.
 molecule: lab-packages
