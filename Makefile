@@ -24,7 +24,7 @@ help:
 	@echo 'make setup      .venv with boxlift and bxbackup'
 	echo 'make demo       the lab and the whole move on it; the second time much quicker'
 	echo 'make test-fast  lint, unit and template tests: less than a minute'
-	echo 'make test       what CI runs: test-fast, bxbackup, integration, demo, acceptance on the lab'
+	echo 'make test       what CI runs: test-fast, bxbackup, integration, molecule, demo, acceptance'
 	echo 'make test-all   the same on a lab made anew, and the proofs by many repetitions: forecast, faults, fuzz'
 	echo 'make molecule   the roles on hosts of their own, with Molecule; MOLECULE="trixie clone" names stories'
 	echo 'make molecule-all  every story that there is: other platforms and topologies'
