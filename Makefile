@@ -13,10 +13,10 @@ BIN := $(CURDIR)/.venv/bin
 PYTEST ?=
 # What the bench is told: make bench BENCH="--quick unpack load"
 BENCH ?=
-BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core
+BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core mariadb-backup zstd rsync
 # The stories that CI tells, less than 18 minutes on two cores; the others are for test-all.
 MOLECULE ?= infrastructure
-TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core php-cli php-mysql php-mbstring php-redis nodejs redis-tools
+TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core mariadb-backup zstd rsync php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
 .PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance molecule molecule-all story bench faults variables clean-lab lock
 

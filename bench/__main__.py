@@ -22,12 +22,12 @@ from bench.document import DOCUMENT, document
 from bench.figure import Outcome
 from bench.program import BenchError
 from bench.result import Results
-from bench.rows import Row, line, memory, rooms, runner, whole
+from bench.rows import Row, clone, line, memory, rooms, runner, whole
 from bench.server import ROOT
 from bench.workshop import FULL, QUICK, Workshop
 
 ROWS: dict[str, Row] = {
-    row.id: row for row in (*whole.ROWS, *rooms.ROWS, *line.ROWS, *memory.ROWS, *runner.ROWS)
+    row.id: row for row in (*whole.ROWS, *rooms.ROWS, *line.ROWS, *memory.ROWS, *runner.ROWS, *clone.ROWS)
 }
 WORK = ROOT / ".bench"
 """Not the system's folder for temporary files, which may be in memory."""

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -171,9 +172,27 @@ def portal(tmp_path: Path, production: Server) -> Path:
     return base
 
 
+def copied(order: Order) -> Server:
+    found = Server(order.folder)
+    found.socket = order.socket
+    return found
+
+
+@pytest.fixture
+def short() -> Iterator[str]:
+    """A folder for sockets, whose paths have at most 107 bytes."""
+    with tempfile.TemporaryDirectory(prefix="c-") as name:
+        yield name
+
+
 @pytest.fixture
 def order(
-    tmp_path: Path, portal: Path, production: Server, example: Renderer, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    portal: Path,
+    production: Server,
+    example: Renderer,
+    short: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Order]:
     """A copy into folders of the test; the source's one command runs here instead of over SSH."""
     command = tmp_path / "command"
@@ -208,6 +227,8 @@ def order(
         "base": str(base),
         "copies": str(tmp_path / "copies"),
         "owner": ME,
+        "account": ME,
+        "sockets": short,
         "bandwidth_kb": 0,
         "memory_mb": 32,
         "settings": str(settings),
@@ -217,10 +238,9 @@ def order(
         "resume_hours": 24.0,
     }
     (tmp_path / "order.json").write_text(json.dumps(told))
-    monkeypatch.setattr(server, "ACCOUNT", ME)
-    monkeypatch.setattr(Order, "socket", property(lambda self: self.folder / "s.sock"))
     found = Order.read(tmp_path / "order.json")
-    own = Server(found.folder)
+    own = copied(found)
+    found.socket.parent.mkdir()
 
     def start(order: Order) -> None:
         if own._process is None or own._process.poll() is not None:
@@ -229,10 +249,6 @@ def order(
     monkeypatch.setattr(server, "start", start)
     yield found
     own.kill()
-
-
-def copied(order: Order) -> Server:
-    return Server(order.folder)
 
 
 def fingerprint(production: Server, portal: Path) -> str:

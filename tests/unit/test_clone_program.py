@@ -33,6 +33,8 @@ def told(tmp_path: Path, **changed: Any) -> dict[str, Any]:
         "base": str(tmp_path / "portal"),
         "copies": str(tmp_path / "copies"),
         "owner": "portal",
+        "account": "mysql",
+        "sockets": "/run",
         "bandwidth_kb": 0,
         "memory_mb": 64,
         "settings": str(tmp_path / "settings"),

@@ -33,6 +33,8 @@ class Order:
     :param base: folder of this host's releases, with the link `current`.
     :param copies: folder with a folder for each copy: state, report, the data of its database server.
     :param owner: user and group of the files.
+    :param account: user and group of the copy's own database server.
+    :param sockets: folder for the folder of its socket, which its unit makes.
     :param bandwidth_kb: highest rate of each stream in KiB a second, 0 for none.
     :param memory_mb: buffer pool of the copy's server.
     :param settings: folder with the settings of this host's server, which the copy's takes over.
@@ -50,6 +52,8 @@ class Order:
     base: Path
     copies: Path
     owner: str
+    account: str
+    sockets: Path
     bandwidth_kb: int
     memory_mb: int
     settings: Path
@@ -69,7 +73,7 @@ class Order:
             values = {field.name: told[field.name] for field in fields(cls)}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise CloneError(f"{path} is no order of a copy: {error!r}") from error
-        for name in ("ssh", "base", "copies", "settings", "options_file"):
+        for name in ("ssh", "base", "copies", "sockets", "settings", "options_file"):
             values[name] = Path(values[name])
         values["method"] = Method(values["method"])
         if not _RELEASE.match(values["release"]):
@@ -100,8 +104,8 @@ class Order:
 
     @property
     def socket(self) -> Path:
-        """Socket of the copy's own database server; its unit makes the folder."""
-        return Path("/run") / f"boxlift-database-{self.release}" / "server.sock"
+        """Socket of the copy's own database server."""
+        return self.sockets / f"boxlift-database-{self.release}" / "server.sock"
 
     @property
     def former(self) -> Path | None:

@@ -14,7 +14,6 @@ from .fault import DatabaseError
 from .order import Order
 from .source import run
 
-ACCOUNT = "mysql"
 _START_SECONDS = 900.0
 _LAYOUT = ("innodb_page_size", "innodb_data_file_path", "innodb_undo_tablespaces")
 """Settings without which the copied files are not read."""
@@ -80,13 +79,13 @@ def layout(data: Path) -> list[str]:
 
 def purge(order: Order) -> None:
     """Remove all accounts but the administrator's, without letting anybody in meanwhile."""
-    run(["chown", "--recursive", f"{ACCOUNT}:{ACCOUNT}", str(order.data)], str(order.data))
+    run(["chown", "--recursive", f"{order.account}:{order.account}", str(order.data)], str(order.data))
     defaults = f"--defaults-file={order.folder / 'server.cnf'}"
     run(
         [_program("mariadbd"), defaults, "--bootstrap", f"--pid-file={order.data / 'purge.pid'}"],
         str(order.data),
         told=_PURGE,
-        user=ACCOUNT,
+        user=order.account,
     )
 
 

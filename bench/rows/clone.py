@@ -1,0 +1,316 @@
+"""A copy of production for staging, beside a dump that is loaded and files that are copied from scratch."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import shlex
+import shutil
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pymysql
+
+from bench.database import SETTINGS, Database
+from bench.figure import Figure, Outcome, ratios
+from bench.program import BenchError, program, started
+from bench.rows import Row
+from bench.server import ROOT
+from bench.workshop import Workshop, joined, shell
+
+RELEASE = "bench-1"
+DATABASE = "portal_bench_1"
+_SOURCE = ROOT / "roles" / "portal_reader" / "templates" / "source.sh.j2"
+_PROGRAM = ROOT / "roles" / "portal_clone" / "files"
+_CHANGED = 100
+"""One upload in so many changes between two copies."""
+_QUERIES = 25
+"""Questions to the database that stand for a page."""
+_ALONE_SECONDS = 10.0
+
+# What systemd does on a host: the copy's own server runs until it is stopped.
+_SYSTEMCTL = """\
+#!/bin/bash
+unit=${@: -1}; release=${unit#boxlift-database@}; release=${release%.service}
+place=SOCKETS/boxlift-database-$release
+case $1 in
+    start) mkdir -p "$place"
+           setsid SERVER --defaults-file=COPIES/$release/server.cnf --user=ME --tmpdir="$place" \\
+               </dev/null >/dev/null 2>&1 & ;;
+    *) kill "$(cat "$place/server.pid")" ;;
+esac
+"""
+
+
+@dataclass
+class _Series:
+    """Seconds of everything that is compared, one a repeat; pages a second without and with a copy."""
+
+    whole: list[float] = field(default_factory=list)
+    tools: list[float] = field(default_factory=list)
+    first: list[float] = field(default_factory=list)
+    again: list[float] = field(default_factory=list)
+    alone: list[float] = field(default_factory=list)
+    meanwhile: list[float] = field(default_factory=list)
+
+
+class _Hosts:
+    """Production and staging in two folders: what a copy reads, and where it goes."""
+
+    def __init__(self, shop: Workshop, short: Path) -> None:
+        self._shop, self._short = shop, short
+        self.base = shop.folder / "production"
+        self.site = self.base / "releases" / RELEASE
+        self.staging, self.copies = shop.folder / "staging", shop.folder / "copies"
+        self._number = 0
+
+    def make(self) -> None:
+        """Unpack the portal, load its database, write the programs that stand for SSH and systemd."""
+        shop = self._shop
+        shop.tell("making a production to copy")
+        self.site.mkdir(parents=True)
+        (self.base / "current").symlink_to(f"releases/{RELEASE}")
+        parts = f"cat {joined(shop.main.parts)} | {program('gzip')} -dc"
+        shop.run(shell(f"{parts} | {program('tar')} x -C {self.site} --exclude=bitrix/backup"))
+        shop.database.value(f"DROP DATABASE IF EXISTS {DATABASE}")
+        shop.database.value(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+        shop.run([*shop.client()[:-1], DATABASE], stdin=shop.dump)
+        (self.staging / "releases").mkdir(parents=True)
+        self.copies.mkdir()
+        settings = self._short / "settings"
+        settings.mkdir()
+        lines = "".join(f"{word.removeprefix('--')}\n" for word in SETTINGS)
+        (settings / "bench.cnf").write_text(f"[mysqld]\n{lines}")
+        self._write("source", self._source())
+        self._write(
+            "ssh",
+            "#!/bin/bash\nwhile [[ $1 == -* ]]; do shift; done\nshift\n"
+            f'SSH_ORIGINAL_COMMAND="$*" exec bash {self._short}/source\n',
+        )
+        programs = self._short / "programs"
+        programs.mkdir()
+        text = _SYSTEMCTL.replace("SOCKETS", str(self._short)).replace("COPIES", str(self.copies))
+        text = text.replace("SERVER", program("mariadbd")).replace("ME", getpass.getuser())
+        self._write("programs/systemctl", text)
+
+    def _source(self) -> str:
+        environment = jinja2.Environment(
+            undefined=jinja2.StrictUndefined, autoescape=jinja2.select_autoescape()
+        )
+        environment.filters["quote"] = shlex.quote
+        return environment.from_string(_SOURCE.read_text(encoding="utf-8")).render(
+            ansible_managed="by the bench",
+            portal_reader_base_path=str(self.base),
+            portal_reader_database_options_file=str(self._shop.database.defaults_file),
+            portal_reader_upload="upload",
+            portal_reader_lock_seconds=30,
+            __portal_reader_release=RELEASE,
+            __portal_reader_work=str(self._short),
+        )
+
+    def _write(self, name: str, text: str) -> None:
+        path = self._short / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(0o755)
+
+    def order(self) -> tuple[str, list[str]]:
+        """The name of another copy, and the command that makes it."""
+        self._number += 1
+        name = f"clone-{20260101000000 + self._number}"
+        told: dict[str, Any] = {
+            "release": name,
+            "method": "physical",
+            "ssh": str(self._short / "ssh"),
+            "address": "production",
+            "source": RELEASE,
+            "database": DATABASE,
+            "database_bytes": 0,
+            "base": str(self.staging),
+            "copies": str(self.copies),
+            "owner": getpass.getuser(),
+            "account": getpass.getuser(),
+            "sockets": str(self._short),
+            "bandwidth_kb": 0,
+            "memory_mb": 256,
+            "settings": str(self._short / "settings"),
+            "options_file": str(self._shop.database.defaults_file),
+            "collation": "utf8mb4_unicode_ci",
+            "upload": "upload",
+            "resume_hours": 1.0,
+        }
+        path = self._short / f"{name}.json"
+        path.write_text(json.dumps(told))
+        command = (
+            f"PYTHONPATH={_PROGRAM} PATH={self._short}/programs:/usr/sbin:$PATH"
+            f" exec python3 -m boxlift_clone {path}"
+        )
+        return name, shell(command)
+
+    def figures(self, name: str) -> dict[str, Any]:
+        """What the copy measured of itself.
+
+        :raises BenchError: it is not what was to be measured.
+        """
+        report: dict[str, Any] = json.loads((self.copies / name / "report.json").read_text())
+        if report["method"] != "physical" or not report["files"]["size"]:
+            raise BenchError(f"{name} is no whole copy")
+        return report
+
+    def activate(self, name: str) -> None:
+        """Let the next copy share files with this one."""
+        link = self.staging / "current"
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"releases/{name}")
+
+    def remove(self, *names: str) -> None:
+        """Stop and remove copies."""
+        (self.staging / "current").unlink(missing_ok=True)
+        for name in names:
+            place = self._short / f"boxlift-database-{name}"
+            with contextlib.suppress(OSError, ValueError):
+                number = int((place / "server.pid").read_text())
+                os.kill(number, 15)
+                while Path(f"/proc/{number}").exists():
+                    time.sleep(0.05)
+            for path in (self.copies / name, self.staging / "releases" / name, place):
+                shutil.rmtree(path, ignore_errors=True)
+
+    def change(self) -> None:
+        """Somebody replaces one upload in a hundred."""
+        uploads = sorted(path for path in (self.site / "upload").rglob("*") if path.is_file())
+        for path in uploads[::_CHANGED]:
+            path.write_bytes(os.urandom(path.stat().st_size))
+
+
+class _Pages:
+    """Asks production's database as pages do, and counts."""
+
+    def __init__(self, database: Database) -> None:
+        self._options = str(database.defaults_file)
+        self._stop = threading.Event()
+        self.pages = 0
+
+    def _serve(self, questions: Sequence[str]) -> None:
+        connection = pymysql.connect(read_default_file=self._options, database=DATABASE, autocommit=True)
+        with connection, connection.cursor() as cursor:
+            while not self._stop.is_set():
+                for number in range(_QUERIES):
+                    cursor.execute(questions[number % len(questions)])
+                    cursor.fetchall()
+                self.pages += 1
+
+    @contextlib.contextmanager
+    def served(self) -> Iterator[None]:
+        """Pages are served as long as this lasts."""
+        connection = pymysql.connect(read_default_file=self._options, database=DATABASE)
+        with connection, connection.cursor() as cursor:
+            cursor.execute("SHOW TABLES")
+            names = [str(name) for (name,) in cursor.fetchall()]
+        questions = [" ".join(("SELECT * FROM", f"`{name}`", "LIMIT 20")) for name in names]
+        thread = threading.Thread(target=self._serve, args=(questions,), daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._stop.set()
+            thread.join()
+
+
+def _measured(shop: Workshop) -> _Series:
+    """Measure everything once; both rows draw from it."""
+
+    def once() -> _Series:
+        for name in ("mariadb-backup", "zstd", "rsync", "mariadb-dump"):
+            program(name)
+        found = _Series()
+        with contextlib.ExitStack() as stack:
+            # A socket's path has at most 107 bytes.
+            short = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="bench-", ignore_cleanup_errors=True)
+            )
+            hosts = _Hosts(shop, Path(short))
+            hosts.make()
+            other = stack.enter_context(Database(shop.folder / "other"))
+            for number in range(shop.repeats):
+                shop.tell(f"copies, {number + 1} of {shop.repeats}")
+                _one(shop, hosts, other, found)
+        return found
+
+    series: _Series = shop.once("copies", once)
+    return series
+
+
+def _one(shop: Workshop, hosts: _Hosts, other: Database, found: _Series) -> None:
+    other.value(f"DROP DATABASE IF EXISTS {DATABASE}")
+    other.value(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
+    with shop.place("tools") as place:
+        script = (
+            f"{program('mariadb-dump')} --defaults-file={shop.database.defaults_file}"
+            f" --single-transaction --quick {DATABASE} |"
+            f" {program('mariadb')} --defaults-file={other.defaults_file} {DATABASE};"
+            f" {program('rsync')} --archive {hosts.site}/ {place}/site/"
+        )
+        found.tools.append(shop.run(shell(script)).seconds)
+    first, command = hosts.order()
+    found.whole.append(shop.run(command).seconds)
+    found.first.append(hosts.figures(first)["files"]["seconds"])
+    hosts.activate(first)
+    hosts.change()
+    second, command = hosts.order()
+    shop.run(command)
+    found.again.append(hosts.figures(second)["files"]["seconds"])
+    hosts.remove(first, second)
+    pages = _Pages(shop.database)
+    with pages.served():
+        time.sleep(_ALONE_SECONDS)
+        alone = pages.pages / _ALONE_SECONDS
+        began, before = time.monotonic(), pages.pages
+        third, command = hosts.order()
+        with started(command) as process:
+            process.wait()
+        meanwhile = (pages.pages - before) / (time.monotonic() - began)
+    hosts.remove(third)
+    found.alone.append(alone)
+    found.meanwhile.append(meanwhile)
+
+
+def _whole(shop: Workshop) -> Outcome:
+    series = _measured(shop)
+    kept = [100 * share for share in ratios(series.meanwhile, series.alone)]
+    figures = (
+        Figure("whole copy / tools", tuple(ratios(series.whole, series.tools)), "at most", 0.4, "×"),
+        Figure("files again / first", tuple(ratios(series.again, series.first)), "at most", 0.15, "×"),
+    )
+    details = {
+        "whole s": statistics.median(series.whole),
+        "tools s": statistics.median(series.tools),
+        "files first s": statistics.median(series.first),
+        "files again s": statistics.median(series.again),
+        "pages/s alone": statistics.median(series.alone),
+        "pages/s while copied": statistics.median(series.meanwhile),
+        "pages kept %": statistics.median(kept),
+    }
+    return Outcome("clone", figures, details)
+
+
+ROWS = (
+    Row(
+        "clone",
+        "a copy of production for staging, and another one after one upload in a hundred changed",
+        "`mariadb-dump | mariadb`, then `rsync` from scratch",
+        "The program of the role `portal_clone`, with the command of `portal_reader` at the other end of a "
+        "pipe instead of SSH, which the tools do without too. The whole copy ends when its database server "
+        "answers. Pages are rounds of 25 questions to production's database, before and during a copy, on "
+        "the same cores: production and staging share this machine.",
+        _whole,
+    ),
+)
