@@ -2,38 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 
 from boxlift.errors import BoxliftError, ExitCode
 from boxlift.figures import duration
 from boxlift.project import Project
 from boxlift.redact import Redactor
-from boxlift.unattended.targets import load_targets
+from boxlift.unattended.targets import Target, load_targets
 
 
 def telling(project: Project, command: str, act: Callable[[], ExitCode]) -> ExitCode:
     """Run a command and tell the project's targets in one line how it ended.
 
     :raises UsageError: nobody is named to be told; nothing was started.
-    :raises BoxliftError: what `act` raises, told before; or a target that does not take the line.
+    :raises BoxliftError: what `act` raises, told before; or targets that do not take the good news.
     """
     targets = load_targets(project.root)
     started = _attempts(project)
     try:
         code = act()
     except BoxliftError as error:
-        line = f"{_subject(project, command)} ended with {int(error.code)}: {error.message}"
-        for target in targets:
-            target.tell(_one(line))
+        _tell(targets, _one(f"{_subject(project, command)} ended with {int(error.code)}: {error.message}"))
         raise
-    except KeyboardInterrupt:
-        for target in targets:
-            target.tell(f"{_subject(project, command)} was interrupted")
+    except BaseException as error:
+        how = "was interrupted" if isinstance(error, KeyboardInterrupt) else "ended with an error of its own"
+        _tell(targets, f"{_subject(project, command)} {how}")
         raise
-    line = _one(_result(project, command, code, started))
-    for target in targets:
-        target.tell(line)
+    deaf = _tell(targets, _one(_result(project, command, code, started)))
+    if deaf and code is ExitCode.DONE:
+        raise BoxliftError("; ".join(deaf))
     return code
+
+
+def _tell(targets: Sequence[Target], line: str) -> list[str]:
+    """Tell everybody, whoever of them is away; what went wrong, which stands in the log as well."""
+    deaf = []
+    for target in targets:
+        try:
+            target.tell(line)
+        except BoxliftError as error:
+            deaf.append(error.message)
+            sys.stderr.write(f"{error.message}\n")
+    return deaf
 
 
 def _attempts(project: Project) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from boxlift.errors import ExitCode, RefusedError, UsageError
+from boxlift.errors import BoxliftError, ExitCode, RefusedError, UsageError
 from boxlift.project import Project, create
 from boxlift.unattended import Target, telling
 
@@ -71,3 +71,44 @@ def test_without_anybody_to_tell_nothing_is_started(project: Project) -> None:
     (project.root / "tell.txt").unlink()
     with pytest.raises(UsageError, match="nobody is named"):
         telling(project, "clone", lambda: pytest.fail("was started"))
+
+
+@pytest.fixture
+def deaf(project: Project, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Two targets, the first of which is away; who was told."""
+    (project.root / "tell.txt").write_text("https://away.example/1\nhttps://chat.example/2\n")
+    told: list[str] = []
+
+    def tell(target: Target, line: str) -> None:
+        if "away" in target.address:
+            raise BoxliftError(f"{target.shown} did not take the line")
+        told.append(line)
+
+    monkeypatch.setattr(Target, "tell", tell)
+    return told
+
+
+def test_a_target_that_is_away_keeps_no_other_from_being_told(project: Project, deaf: list[str]) -> None:
+    code = telling(project, "verify", lambda: attempt(project, "failed", 7, "no page"))
+    assert code is ExitCode.VERIFICATION_FAILED, "what happened outweighs who could not be told"
+    assert len(deaf) == 1
+    with pytest.raises(BoxliftError, match=r"away\.example"):
+        telling(project, "clone", lambda: attempt(project, "done", 0))
+    assert len(deaf) == 2
+
+
+def test_the_error_that_ended_the_command_is_the_one_that_is_raised(
+    project: Project, deaf: list[str]
+) -> None:
+    def act() -> ExitCode:
+        raise RefusedError("another runner works on this project")
+
+    with pytest.raises(RefusedError):
+        telling(project, "clone", act)
+    assert len(deaf) == 1
+
+
+def test_an_error_of_our_own_is_told_too(project: Project, told: list[str]) -> None:
+    with pytest.raises(ZeroDivisionError):
+        telling(project, "clone", lambda: ExitCode(1 // 0))
+    assert told == ["boxlift clone of acme ended with an error of its own"]
