@@ -152,7 +152,7 @@ def _modules(mine: Kernel, rules: dict[str, Any]) -> Iterator[tuple[str, str]]:
     needed = [name for name in gone if name in rules["modules_needed"]]
     if needed:
         yield "refuse", f"modules without a folder: {_list(needed)}; the portal does not work without them"
-    elif len(gone) > rules["modules_most"]:
+    elif len(gone) > int(rules["modules_most"]):
         yield "refuse", f"{len(gone)} modules have no folder, so the kernel is not whole: {_list(gone)}"
     elif gone:
         yield "warn", f"modules without a folder, which repair-portal unregisters: {_list(gone)}"

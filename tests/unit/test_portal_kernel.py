@@ -19,7 +19,10 @@ ROLE = Path(__file__).parents[2] / "roles" / "portal_kernel"
 @pytest.fixture(scope="module")
 def rules() -> dict[str, Any]:
     content: dict[str, Any] = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+    defaults = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text(encoding="utf-8"))
     found: dict[str, Any] = content["__portal_kernel_rules"]
+    assert found["modules_most"] == "{{ portal_kernel_most_modules }}"
+    found["modules_most"] = str(defaults["portal_kernel_most_modules"])
     return found
 
 
