@@ -341,6 +341,9 @@ def test_renamed_variables_and_project_variables_are_what_they_say() -> None:
     single = {name for name in data["renamed"].values() if " " not in name}
     assert single <= known
     assert new_secrets().keys() <= data["project"].keys()
+    plan = yaml.safe_load((ROOT / "src/boxlift/plan/default.yml").read_text(encoding="utf-8"))
+    steps = [step for phase in plan["phases"] for step in phase["steps"]]
+    assert {name for step in steps for name in step.get("variables", {})} <= known
 
 
 def test_every_playbook_that_changes_something_looks_first() -> None:
