@@ -82,6 +82,7 @@ def test_what_playbooks_before_have_left_is_nobodys_typo() -> None:
     [
         "ansible_host",
         "vault_mail_password",  # a secret of the operator's
+        "vault_cache_password_old",
         "backup_window",
         "website",
         "web_of_my_own",

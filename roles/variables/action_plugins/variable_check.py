@@ -90,6 +90,9 @@ def wrong_names(names: Iterable[str], known: Known) -> Iterator[Problem]:
             continue
         ours = name.startswith(known.beginnings)
         near = difflib.get_close_matches(name, candidates, 1, _LIKE if ours else _SAME)
+        if near and not ours and name.startswith(f"{near[0]}_"):
+            # A secret's former value, kept while it is changed, is no typo.
+            continue
         if near:
             yield Problem(name, f"no role knows it; did you mean {near[0]}?")
         elif ours:
