@@ -145,6 +145,7 @@ class _Hosts:
             "options_file": str(self._shop.database.defaults_file),
             "collation": "utf8mb4_unicode_ci",
             "upload": "upload",
+            "attachments": True,
             "resume_hours": 1.0,
         }
         path = self._short / f"{name}.json"

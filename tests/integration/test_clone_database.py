@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import getpass
 import hashlib
 import json
@@ -235,6 +236,7 @@ def order(
         "options_file": str(production.options),
         "collation": "utf8mb4_unicode_ci",
         "upload": "upload",
+        "attachments": True,
         "resume_hours": 24.0,
     }
     (tmp_path / "order.json").write_text(json.dumps(told))
@@ -313,6 +315,16 @@ def test_files_that_vanish_and_rows_that_never_had_one(
     assert report["deleted"]["listed"] == ["3 disk/3.pdf"]
     (order.root / "upload" / "disk" / "4.pdf").unlink()
     assert rows.check(order).late == ["4 disk/4.pdf"]
+
+
+def test_a_copy_without_attachments_has_rows_and_code_alone(order: Order) -> None:
+    small = dataclasses.replace(order, attachments=False)
+    with program._alone(small):
+        assert program._copy(small) == 0
+    assert list((small.root / "upload").rglob("*.pdf")) == []
+    assert copied(small).rows("SELECT COUNT(*) FROM b_file", NEW) == [(5,)]
+    report = json.loads((small.folder / "report.json").read_text())
+    assert (report["attachments"], report["lost"]["files"], report["deleted"]["files"]) == (False, 0, 0)
 
 
 def test_a_stream_that_was_cut_begins_again(

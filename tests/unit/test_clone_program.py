@@ -41,6 +41,7 @@ def told(tmp_path: Path, **changed: Any) -> dict[str, Any]:
         "options_file": str(tmp_path / "client.cnf"),
         "collation": "utf8mb4_unicode_ci",
         "upload": "upload",
+        "attachments": True,
         "resume_hours": 24.0,
         **changed,
     }

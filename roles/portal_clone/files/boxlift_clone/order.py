@@ -39,6 +39,7 @@ class Order:
     :param memory_mb: buffer pool of the copy's server.
     :param settings: folder with the settings of this host's server, which the copy's takes over.
     :param options_file: client option file of this host's server, where the logical way ends.
+    :param attachments: whether uploaded files are copied too.
     :param resume_hours: a database that was pulled longer ago is pulled again.
     """
 
@@ -60,6 +61,7 @@ class Order:
     options_file: Path
     collation: str
     upload: str
+    attachments: bool
     resume_hours: float
 
     @classmethod

@@ -28,6 +28,7 @@ def write(order: Order, state: State) -> None:
         "prepare": state.figures("prepare"),
         "files": files,
         "lag_seconds": round(files["as_of"] - database["as_of"], 1),
+        "attachments": order.attachments,
         "rows_with_file": missing["rows"],
         **{
             name: {"files": len(missing[name]), "listed": missing[name][:_LISTED]}

@@ -33,8 +33,13 @@ class Missing:
 
 
 def check(order: Order) -> Missing:
-    """Compare `b_file` with the folder of uploads, and ask production about each file that is missing."""
+    """Compare `b_file` with the folder of uploads, and ask production about each file that is missing.
+
+    A copy without attachments has no file to be missed.
+    """
     found = Missing()
+    if not order.attachments:
+        return found
     waiting: list[tuple[str, str]] = []
     for number, path in _local(order):
         found.rows += 1

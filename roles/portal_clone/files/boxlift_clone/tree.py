@@ -79,7 +79,9 @@ def pull(order: Order, state: State, status: Status) -> None:
     status.stage("files")
     rest = _rsync(order, _rest(order), status.moved)
     status.stage("uploads")
-    uploads = _rsync(order, _uploads(order, links=not shared), status.moved)
+    uploads = Moved()
+    if order.attachments:
+        uploads = _rsync(order, _uploads(order, links=not shared), status.moved)
     for folder in ("bitrix/php_interface", order.upload):
         (order.root / folder).mkdir(parents=True, exist_ok=True)
         shutil.chown(order.root / folder, order.owner, order.owner)
@@ -104,9 +106,10 @@ def again(order: Order, status: Status) -> None:
 
 def ahead(order: Order) -> Moved:
     """What would travel now; nothing is written."""
-    return _rsync(order, ["--dry-run", *_rest(order)]) + _rsync(
-        order, ["--dry-run", *_uploads(order, links=True)]
-    )
+    rest = _rsync(order, ["--dry-run", *_rest(order)])
+    if not order.attachments:
+        return rest
+    return rest + _rsync(order, ["--dry-run", *_uploads(order, links=True)])
 
 
 def _rest(order: Order) -> list[str]:
@@ -123,7 +126,7 @@ def _uploads(order: Order, *, links: bool) -> list[str]:
 
 def _share(order: Order) -> bool:
     """Begin with the former copy's uploads on shared blocks, where the file system has that."""
-    if order.former is None:
+    if order.former is None or not order.attachments:
         return False
     old, new = order.former / order.upload, order.root / order.upload
     if new.exists():
