@@ -18,6 +18,7 @@ description:
   - Removes the oldest copies until no more than O(keep) are left and there is room enough. The active one
     stays, whatever the figures say. With a copy go its files, its database or its own database server, and
     its row in the register.
+  - Copies that were begun and never became active go in any case, but for those in O(spare).
 options:
   base_path: {description: Folder of the releases., type: path, default: /srv/portal}
   copies: {description: Folder of states and servers., type: path, default: /var/lib/boxlift/clones}
@@ -53,12 +54,20 @@ class HostError(Exception):
     """A unit that does not stop."""
 
 
-def surplus(names: Iterable[str], active: str, spare: Sequence[str], keep: int) -> list[str]:
-    """Copies beyond the number that stays, the oldest first. Names sort by age."""
-    counted = sorted({name for name in names if name not in spare})
-    staying = 1 if active in counted else 0
-    others = [name for name in counted if name != active]
-    return others[: max(0, len(others) - max(keep - staying, 0))]
+def surplus(
+    names: Iterable[str], activated: Iterable[str], active: str, spare: Sequence[str], keep: int
+) -> list[str]:
+    """Copies that nobody can go back to, then those beyond the number that stays, the oldest first.
+
+    Names sort by age.
+    """
+    counted = sorted({name for name in names if name not in spare and name != active})
+    served = [name for name in counted if name in set(activated)]
+    staying = 1 if active in set(names) else 0
+    return [
+        *(name for name in counted if name not in served),
+        *served[: max(0, len(served) - max(keep - staying, 0))],
+    ]
 
 
 def lacking(places: Sequence[tuple[int, int]], free_percent: int, need_bytes: int) -> int:
@@ -94,6 +103,15 @@ class Copies:
             usage = shutil.disk_usage(existing)
             found.append((usage.total, usage.free))
         return found
+
+    def activated(self) -> list[str]:
+        """Releases that have been active."""
+        if "portal_release" not in self._database.tables("boxlift"):
+            return []
+        rows = self._database.rows(
+            "SELECT name FROM `boxlift`.`portal_release` WHERE activated_at IS NOT NULL"
+        )
+        return [str(row[0]) for row in rows]
 
     def serves(self, name: str) -> bool:
         """Whether a copy's own server runs, or would after a restart of the host."""
@@ -149,7 +167,7 @@ def main() -> None:
 def work(copies: Copies, given: dict[str, Any], *, dry: bool) -> dict[str, Any]:
     """Remove by number, then by space, then stop what nobody asks."""
     spare = [*given["spare"], copies.active]
-    removed = surplus(copies.names, copies.active, given["spare"], given["keep"])
+    removed = surplus(copies.names, copies.activated(), copies.active, given["spare"], given["keep"])
     if not dry:
         for name in removed:
             copies.remove(name)

@@ -166,7 +166,12 @@ NAMES = ["clone-20261120100000", "clone-20261121100000", "clone-20261122100000"]
 def test_the_newest_copies_and_the_active_one_stay(
     active: str, spare: list[str], keep: int, gone: list[str]
 ) -> None:
-    assert surplus(NAMES, active, spare, keep) == gone
+    assert surplus(NAMES, NAMES, active, spare, keep) == gone
+
+
+def test_a_copy_that_was_given_up_goes_before_one_that_served() -> None:
+    assert surplus(NAMES, [NAMES[0], NAMES[2]], NAMES[2], [], 2) == [NAMES[1]]
+    assert surplus(NAMES, [NAMES[0], NAMES[2]], NAMES[2], [NAMES[1]], 2) == []
 
 
 def test_room_is_what_the_fullest_disk_has() -> None:
