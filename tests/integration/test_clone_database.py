@@ -18,7 +18,9 @@ from typing import Any
 
 import pymysql
 import pytest
+from ansible.module_utils.boxlift_sql import Database
 
+from library import portal_side
 from roles.portal_clone.files.boxlift_clone import __main__ as program
 from roles.portal_clone.files.boxlift_clone import logical, physical, rows, server
 from roles.portal_clone.files.boxlift_clone.fault import CloneError, InterruptedCopyError
@@ -429,3 +431,14 @@ def test_a_backup_that_holds_up_production_is_given_up(
         program._copy(order)
     assert time.monotonic() - began < 50
     assert list(tmp_path.glob("boxlift-reader.*")) == []
+
+
+def test_the_size_of_a_database_is_that_of_its_files(production: Server) -> None:
+    database = Database({"config_file": str(production.options)})
+    try:
+        found = portal_side.size(database, OLD)
+    finally:
+        database.close()
+    data = production.folder / "data"
+    files = [*(data / OLD).glob("*.ibd"), data / "ibdata1"]
+    assert found == pytest.approx(sum(path.stat().st_size for path in files), rel=0.3)
