@@ -22,7 +22,7 @@ from tests.lab.conftest import OUTSIDE, PRODUCTION, STAGING
 from tests.lab.counted import Watch
 from tests.lab.support import Outside, Play, sign_in
 
-CODE = Path(__file__).parent / "hostile" / "hostile.php"
+CODE = Path(__file__).parent / "hostile.php"
 CRON = "runuser -u portal -- php -f /srv/portal/current/bitrix/modules/main/tools/cron_events.php"
 PAGES = [
     "/",

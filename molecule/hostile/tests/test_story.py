@@ -1,0 +1,53 @@
+"""The lab's story of a hostile portal (tests/lab/hostile), told on hosts of this scenario."""
+
+from tests.lab.conftest import (
+    copy,
+    environment,
+    inventory,
+    lab,
+    outside,
+    play,
+    production,
+    project,
+    release,
+    staging,
+    tester,
+)
+from tests.lab.hostile.test_hostile import (
+    at_work,
+    cloned,
+    hostile,
+    test_agents_that_somebody_forces_find_nothing_to_act_on,
+    test_code_that_heeds_no_setting_gets_nowhere,
+    test_ipv6_is_fenced_too,
+    test_no_account_gets_out,
+    test_not_even_a_ping_gets_out,
+    test_the_rules_alone_keep_a_copy_still,
+    twin,
+    world,
+)
+
+__all__ = [
+    "at_work",
+    "cloned",
+    "copy",
+    "environment",
+    "hostile",
+    "inventory",
+    "lab",
+    "outside",
+    "play",
+    "production",
+    "project",
+    "release",
+    "staging",
+    "test_agents_that_somebody_forces_find_nothing_to_act_on",
+    "test_code_that_heeds_no_setting_gets_nowhere",
+    "test_ipv6_is_fenced_too",
+    "test_no_account_gets_out",
+    "test_not_even_a_ping_gets_out",
+    "test_the_rules_alone_keep_a_copy_still",
+    "tester",
+    "twin",
+    "world",
+]
