@@ -23,6 +23,7 @@ from tests.lab.hostile.test_hostile import (
     test_no_account_gets_out,
     test_not_even_a_ping_gets_out,
     test_the_rules_alone_keep_a_copy_still,
+    test_what_no_rule_knows_is_told,
     twin,
     world,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "test_no_account_gets_out",
     "test_not_even_a_ping_gets_out",
     "test_the_rules_alone_keep_a_copy_still",
+    "test_what_no_rule_knows_is_told",
     "tester",
     "twin",
     "world",

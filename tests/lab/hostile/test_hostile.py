@@ -6,6 +6,7 @@ where they arrive; the sinks keep their own account.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
+from boxlift.project import Project
 from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
@@ -48,6 +50,11 @@ AGENT = (
     "INSERT INTO b_agent (MODULE_ID, SORT, NAME, ACTIVE, NEXT_EXEC, AGENT_INTERVAL, IS_PERIOD)"
     " VALUES ('', 100, 'hostile_outreach();', 'Y', NOW() - INTERVAL 1 DAY, 1, 'N')"
 )
+# What an application may bring: no rule can know it.
+STRANGE = (
+    "CREATE TABLE b_acme_webhook (ID INT PRIMARY KEY, URL TEXT)",
+    "INSERT INTO b_acme_webhook VALUES (1, 'x')",
+)
 DUE = "UPDATE b_agent SET NEXT_EXEC = NOW() - INTERVAL 1 HOUR, DATE_CHECK = NULL, RUNNING = 'N'"
 ECHO = """
 import socket, sys
@@ -67,6 +74,7 @@ FORCED = (
 
 # As the copy was before somebody forced its agents.
 CALMED = (
+    "DROP TABLE b_acme_webhook",
     "DELETE FROM b_agent WHERE NAME = 'hostile_outreach();'",
     "UPDATE b_agent SET ACTIVE = 'N'",
     "UPDATE b_option SET VALUE = 'N' WHERE MODULE_ID = 'main' AND NAME IN ('check_agents', 'check_events')",
@@ -100,7 +108,7 @@ def plant(production: Host, release: Release) -> None:
     production.check_output("cp -p %s %s", init, f"{init}.orig")
     production.check_output("sed -i %s %s", "1a require_once __DIR__ . '/hostile.php';", init)
     production.check_output("chown -R portal:portal %s", f"{release.root}/local")
-    for statement in (LETTERS, AGENT, DUE):
+    for statement in (LETTERS, AGENT, DUE, *STRANGE):
         release.database.rows(statement)
 
 
@@ -109,6 +117,7 @@ def clear(production: Host, release: Release) -> None:
     production.check_output("mv %s %s", f"{folder}/init.php.orig", f"{folder}/init.php")
     production.check_output("rm -f %s", f"{folder}/hostile.php")
     release.database.rows("DELETE FROM b_agent WHERE NAME = 'hostile_outreach();'")
+    release.database.rows("DROP TABLE b_acme_webhook")
 
 
 @pytest.fixture(scope="module")
@@ -215,6 +224,15 @@ def assert_nothing_left(world: World, outside: Outside, inventory: Inventory) ->
 def assert_production_goes_on(world: World, outside: Outside, inventory: Inventory) -> None:
     assert world.outside.packets("came", "production") > 0
     assert reached(world, outside, inventory, PRODUCTION) > 0
+
+
+def test_what_no_rule_knows_is_told(twin: Release, project: Project) -> None:
+    told = json.loads((project.root / "evidence" / "quiet-preproduction.json").read_text(encoding="utf-8"))
+    assert told["release"] == twin.name
+    assert told["unknown_tables"] == [{"table": "b_acme_webhook", "rows": 1}]
+    assert {"agents", "mailboxes", "webhooks", "payments"} <= {
+        rule["rule"] for rule in told["rules"] if rule["rows"]
+    }
 
 
 async def test_the_rules_alone_keep_a_copy_still(
