@@ -13,6 +13,7 @@ from testinfra.host import Host
 from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import Inventory, Setting
 from boxlift.verify.release import Database, Release
+from boxlift.verify.sandbox import Sandbox
 
 # portal_runtime I: what must be gone or off in a copy; tables that a portal lacks do not count.
 ACTIVE_ROWS = {
@@ -223,6 +224,21 @@ async def test_mail_is_caught_and_can_be_read(browser: Browser, portal: Host, se
     shown = await browser.get(f"/-/mail/{found[0]['id']}/")
     assert f"To {word}." in shown.text
     assert word not in portal.check_output("postqueue -j")
+
+
+def test_the_page_of_the_mail_changes_nothing_and_reaches_nobody(portal: Host, setting: Setting) -> None:
+    if setting("mail_relay_mode") != "mailbox":
+        pytest.skip("the project keeps no mail of the copy (mail_relay_mode)")
+    box = str(setting("mail_relay_mailbox", "/var/mail/caught"))
+    found = Sandbox.of(portal, "mail-reader.service").tries(
+        {
+            "read": f"ls {box}/new",
+            "write": f"touch {box}/new/boxlift-probe",
+            "system": "touch /usr/boxlift-probe",
+            "network": "python3 -c 'import socket; socket.socket(socket.AF_INET)'",
+        }
+    )
+    assert {act for act, outcome in found.items() if outcome.code == 0} == {"read"}
 
 
 def test_no_mail_leaves_the_host_but_for_one_address(portal: Host, setting: Setting) -> None:
