@@ -6,6 +6,7 @@ import importlib.util
 import json
 import sys
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 from types import ModuleType
 
@@ -70,7 +71,7 @@ def test_old_and_torn_lines_of_the_history_go(monitor: ModuleType, tmp_path: Pat
 def test_a_target_that_is_away_is_named_without_its_secret(monitor: ModuleType) -> None:
     waiting: dict[str, str] = {}
     targets = ["http://127.0.0.1:9/hooks/s3cret", "ops@acme.example"]
-    problems = monitor.tell("line", waiting, targets, "127.0.0.1:9")
+    problems = monitor.tell("line", waiting, targets, "127.0.0.1:9", "no-reply@acme.example")
     assert len(problems) == 2
     assert "s3cret" not in "".join([*problems, *waiting])
 
@@ -89,7 +90,11 @@ def looks(
 
     file = state / "settings.json"
     targets = ["https://a.example/1", "https://b.example/2"]
-    file.write_text(json.dumps(settings(state=str(state), tell=targets, relay="127.0.0.1", history_days=14)))
+    file.write_text(
+        json.dumps(
+            settings(state=str(state), tell=targets, relay="127.0.0.1", sender="x@y.example", history_days=14)
+        )
+    )
     monkeypatch.setattr(monitor, "requested", requested)
     monkeypatch.setattr(sys, "argv", ["portal_monitor", str(file)])
     for level in measured:
@@ -137,4 +142,28 @@ def test_a_look_that_breaks_keeps_no_other_from_looking(
     checks = list(monitor.Monitor(settings(), []).look())
     assert [(check.name, check.level, check.measured) for check in checks] == [
         ("services", "bad", "no systemd")
+    ]
+
+
+def test_a_letter_comes_from_the_portal(monitor: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mail servers refuse what claims to come from the recipient's own domain and does not."""
+    letters: list[EmailMessage] = []
+
+    class Relay:
+        def __init__(self, *_: object, **__: object) -> None:
+            pass
+
+        def __enter__(self) -> Relay:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            pass
+
+        def send_message(self, letter: EmailMessage) -> None:
+            letters.append(letter)
+
+    monkeypatch.setattr(monitor.smtplib, "SMTP", Relay)
+    assert monitor.tell("line", {}, ["ops@acme.example"], "127.0.0.1", "no-reply@portal.acme.example") == []
+    assert [(letter["From"], letter["To"]) for letter in letters] == [
+        ("no-reply@portal.acme.example", "ops@acme.example")
     ]

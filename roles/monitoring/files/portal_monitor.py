@@ -257,7 +257,9 @@ def news(before: Mapping[str, Any] | None, checks: Sequence[Check], domain: str)
     return f"{domain}: " + "; ".join(check.sentence for check in ordered)
 
 
-def tell(line: str | None, waiting: dict[str, str], targets: Sequence[str], relay: str) -> list[str]:
+def tell(
+    line: str | None, waiting: dict[str, str], targets: Sequence[str], relay: str, sender: str
+) -> list[str]:
     """Tell every target, an address of mail or a webhook; return what went wrong, webhooks by their host.
 
     :param waiting: by target, what it could not be told yet; brought up to date. One target that is away is
@@ -276,7 +278,7 @@ def tell(line: str | None, waiting: dict[str, str], targets: Sequence[str], rela
                 requested("POST", target, json.dumps({"text": text}).encode())
             else:
                 letter = EmailMessage()
-                letter["From"] = letter["To"] = target
+                letter["From"], letter["To"] = sender, target
                 letter["Subject"] = text[:200]
                 letter["Auto-Submitted"] = "auto-generated"
                 letter.set_content(f"{text}\n")
@@ -345,7 +347,7 @@ def main() -> int:
     look = {"at": at, "checks": [asdict(check) for check in checks]}
     waiting = dict((before or {}).get("waiting", {}))
     # Before anything is written: a full disk is what most needs to be told.
-    problems = tell(line, waiting, settings["tell"], settings["relay"])
+    problems = tell(line, waiting, settings["tell"], settings["relay"], settings["sender"])
     try:
         write(status, json.dumps({**look, "waiting": waiting}, indent=1) + "\n")
         write(past, "".join(f"{json.dumps(item)}\n" for item in [*history, look]))
