@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 import time
@@ -177,6 +178,19 @@ def test_status_has_the_form_of_bxbackup_s(tmp_path: Path) -> None:
     found = json.loads((tmp_path / "status.json").read_text())
     assert (found["state"], found["exit"], found["error"]) == ("failed", 4, "the line broke")
     assert found["bytes"] == {"fetched": 50, "total": 100}
+
+
+def test_a_full_disk_hides_no_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    status = Status(tmp_path)
+    status.stage("database", 100)
+
+    def full(self: Path, text: str, **options: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    status._written = 0.0
+    status.moved(50)
+    status.end("failed", 4, "the disk is full")
 
 
 SAID = """\

@@ -68,6 +68,9 @@ def _stream(order: Order, state: State, status: Status) -> None:
         rate_kb=order.bandwidth_kb,
         tell=status.moved,
     )
+    if moved.broken is not None:
+        # No stream goes on where it was cut, and the room may be what was missing.
+        shutil.rmtree(order.data)
     source.judge(order, moved, str(order.data))
     if not any((order.data / name).is_file() for name in _CHECKPOINTS):
         raise InterruptedCopyError("the stream of production's database ended before its end")

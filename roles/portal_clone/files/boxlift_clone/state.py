@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -100,14 +101,16 @@ class Status:
         self._write("running")
 
     def moved(self, total: int) -> None:
-        """So many bytes of the stage have come."""
+        """So many bytes of the stage have come. A full disk is told by the programs that write the copy."""
         self._moved = total
         if time.monotonic() - self._written >= _EVERY:
-            self._write("running")
+            with contextlib.suppress(OSError):
+                self._write("running")
 
     def end(self, state: str, code: int, error: str | None = None) -> None:
-        """The last word: done or failed."""
-        self._write(state, code, error)
+        """The last word: done or failed. On a full disk it stands in the journal of the unit alone."""
+        with contextlib.suppress(OSError):
+            self._write(state, code, error)
 
     def _write(self, state: str, code: int | None = None, error: str | None = None) -> None:
         self._written = time.monotonic()
