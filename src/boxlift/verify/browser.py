@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 import ssl
@@ -57,6 +58,10 @@ class Page:
         return json.loads(self.text)
 
 
+def _encoded(user: str, password: str) -> str:
+    return base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
 class Browser:
     """Requests to one portal, as its users send them.
 
@@ -83,7 +88,7 @@ class Browser:
                 resolver=_FixedResolver(address), ssl=self._tls, use_dns_cache=False
             ),
             cookie_jar=aiohttp.CookieJar(),
-            auth=aiohttp.BasicAuth(*credentials) if credentials else None,
+            headers={"Authorization": f"Basic {_encoded(*credentials)}"} if credentials else None,
             timeout=aiohttp.ClientTimeout(total=timeout),
         )
 
