@@ -17,6 +17,7 @@ RELEASE = "clone-20200101000000"
 UNIT = f"boxlift-clone@{RELEASE}.service"
 FOLDER = f"/var/lib/boxlift/clones/{RELEASE}"
 READER = "/var/lib/boxlift/reader"
+OTHER = "/run/systemd/system/bxbackup-restore@other.service"
 REMOVE = (
     f"systemctl disable --now boxlift-database@{RELEASE}.service; systemctl stop {UNIT};"
     f" systemctl reset-failed '*{RELEASE}*'; rm -rf {FOLDER} /srv/portal/releases/{RELEASE}"
@@ -174,13 +175,16 @@ def test_the_disk_is_full(staging: Host) -> None:
 @pytest.mark.parametrize("where", ["production", "staging"])
 def test_a_restore_runs(play: Play, production: Host, staging: Host, where: str) -> None:
     host = {"production": production, "staging": staging}[where]
-    host.check_output("systemd-run --quiet --unit=bxbackup-restore@other.service sleep 600")
+    host.check_output(
+        f"printf '[Service]\\nExecStart=sleep 600\\n' > {OTHER} && systemctl daemon-reload"
+        " && systemctl start bxbackup-restore@other.service"
+    )
     try:
         recap = play("describe_clone.yml")
         assert recap.returncode != 0
         assert "refused: a restore runs on" in recap.output
     finally:
-        host.run("systemctl stop bxbackup-restore@other.service")
+        host.run(f"systemctl stop bxbackup-restore@other.service; rm {OTHER}; systemctl daemon-reload")
 
 
 @pytest.mark.usefixtures("admitted")

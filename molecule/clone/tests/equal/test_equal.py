@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
 
-import yaml
 from testinfra.host import Host
 
 from boxlift.verify.release import Release
@@ -26,20 +25,15 @@ OWN_FILES = (
 )
 
 
-def tables_of(value: Any) -> set[str]:
-    """Tables that rules name, however deep; a rule without one is about an option."""
-    if isinstance(value, dict):
-        own = {str(value["table"])} if "table" in value else {"b_option"} if "option" in value else set()
-        return own.union(*map(tables_of, value.values()))
-    return set().union(*map(tables_of, value)) if isinstance(value, list) else set()
-
-
 def neutralised() -> set[str]:
-    """Tables that the roles change which make a copy quiet and its own."""
-    found = {"b_option"}
-    for role in ("portal_quiet", "portal_domain", "portal_push"):
-        found |= tables_of(yaml.safe_load((ROLES / role / "vars" / "main.yml").read_text(encoding="utf-8")))
-    return found
+    """Tables that the rules of those roles name which make a copy quiet and its own."""
+    return {"b_option"}.union(
+        *(
+            re.findall(r"\bb_[a-z_]+\b", path.read_text(encoding="utf-8"))
+            for role in ("portal_quiet", "portal_domain", "portal_push")
+            for path in (ROLES / role / "vars").glob("*.yml")
+        )
+    )
 
 
 def sums(release: Release) -> dict[str, str]:
