@@ -95,6 +95,8 @@ unhandled:
 PORTION = 1000
 #: Digits that a telephone number has at least; shorter ones are extensions.
 SHORTEST_NUMBER = 7
+#: Pseudonyms that are tried where a column takes each value once.
+TURNS = 100
 #: A top-level domain that never exists (RFC 2606).
 DOMAIN = "pseudonym.invalid"
 #: An empty list as the product stores it.
@@ -127,6 +129,10 @@ class Pseudonyms:
         }
         maker = makers.get(kind)
         return maker(value) if maker else self._drawn(kind, value)
+
+    def other(self, turn: int) -> Pseudonyms:
+        """Pseudonyms for values whose own are taken."""
+        return Pseudonyms(f"{self._key.decode()}\0{turn}", self._pools)
 
     def _drawn(self, kind: str, value: str) -> str:
         pool = self._pools[kind]
@@ -190,6 +196,9 @@ class Copy:
         self._kept = kept
         # A condition of a rule may ask another table of the copy.
         self._db.run(f"USE {quoted(schema)}")
+
+    def prepare(self) -> None:
+        """Make the table of rules that are done, which the first rule needs."""
         self._db.run("CREATE DATABASE IF NOT EXISTS `boxlift` DEFAULT CHARACTER SET utf8mb4")
         self._db.run(
             "CREATE TABLE IF NOT EXISTS boxlift.pseudonyms"
@@ -217,6 +226,8 @@ class Copy:
 
     def undone(self, rules: Sequence[Rule]) -> list[Rule]:
         """Rules that no earlier run has finished."""
+        if "pseudonyms" not in self._db.tables("boxlift"):
+            return list(rules)
         rows = self._db.rows("SELECT `rule` FROM boxlift.pseudonyms WHERE `release` = %s", [self._release])
         done = {row[0] for row in rows}
         return [rule for rule in rules if rule.name not in done]
@@ -251,7 +262,7 @@ class Copy:
             return int(self._db.run(f"UPDATE {table} SET {own} = {masked} WHERE {condition}", [r"\p{L}"]))
         if rule.kind == "array":
             return int(self._db.run(f"UPDATE {table} SET {own} = %s WHERE {condition}", [EMPTY_ARRAY]))
-        self._map(rule.kind, table, own, condition, pseudonyms)
+        self._map(rule, column, condition, pseudonyms)
         replaced = self._db.run(
             f"UPDATE {table} JOIN boxlift.pseudonym_map AS map"
             f" ON map.original = UNHEX(SHA1(CONVERT({own} USING utf8mb4)))"
@@ -259,8 +270,11 @@ class Copy:
         )
         return int(replaced)
 
-    def _map(self, kind: str, table: str, own: str, condition: str, pseudonyms: Pseudonyms) -> None:
+    def _map(self, rule: Rule, column: str, condition: str, pseudonyms: Pseudonyms) -> None:
         """Fill the temporary table that leads from a value, by its SHA-1, to its pseudonym."""
+        table, own = self._name(rule.table), quoted(column)
+        once = self._once(rule.table, column)
+        taken: set[str] = set()
         self._db.run("DROP TEMPORARY TABLE IF EXISTS boxlift.pseudonym_map")
         self._db.run(
             "CREATE TEMPORARY TABLE boxlift.pseudonym_map"
@@ -269,6 +283,7 @@ class Copy:
         )
         values = self._db.rows(
             f"SELECT DISTINCT BINARY CONVERT({own} USING utf8mb4) FROM {table} WHERE {condition}"
+            f"{' ORDER BY 1' if once else ''}"
         )
         for start in range(0, len(values), PORTION):
             portion = values[start : start + PORTION]
@@ -276,9 +291,26 @@ class Copy:
             for (value,) in portion:
                 raw = value if isinstance(value, bytes) else str(value).encode()
                 parameters += [hashlib.sha1(raw, usedforsecurity=False).digest()]
-                parameters += [pseudonyms.of(kind, raw.decode(errors="replace"))]
+                text = raw.decode(errors="replace")
+                pseudonym = pseudonyms.of(rule.kind, text)
+                for turn in range(1, TURNS if once else 1):
+                    if pseudonym.casefold() not in taken:
+                        break
+                    pseudonym = pseudonyms.other(turn).of(rule.kind, text)
+                if once:
+                    taken.add(pseudonym.casefold())
+                parameters += [pseudonym]
             marks = ", ".join(["(%s, %s)"] * len(portion))
             self._db.run(f"INSERT INTO boxlift.pseudonym_map VALUES {marks}", parameters)
+
+    def _once(self, table: str, column: str) -> bool:
+        """Whether the column is part of a key that takes each value once."""
+        keys = self._db.rows(
+            "SELECT INDEX_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = %s"
+            " AND TABLE_NAME = %s AND COLUMN_NAME = %s AND NON_UNIQUE = 0",
+            [self._schema, table, column],
+        )
+        return len(keys) > 0
 
     def _condition(self, rule: Rule) -> str:
         conditions = [f"({rule.where})"] if rule.where else []
@@ -347,6 +379,8 @@ def main() -> None:
         copy = Copy(
             database, module.params["release"], module.params["database"], module.params["keep_logins"]
         )
+        if not module.check_mode:
+            copy.prepare()
         rules, lacking = copy.resolved(wanted)
         undone = copy.undone(rules)
         pseudonyms = Pseudonyms(module.params["key"], module.params["pools"])

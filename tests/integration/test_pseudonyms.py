@@ -64,6 +64,7 @@ def rows(database: Database, table: str) -> list[tuple[Any, ...]]:
 def give(database: Database, rules: Sequence[Rule] = RULES) -> int:
     """One run; the number of rules that were still to be done."""
     copy = Copy(database, RELEASE, SCHEMA, ["boxlift"])
+    copy.prepare()
     found, _ = copy.resolved(rules)
     undone = copy.undone(found)
     for rule in undone:
@@ -114,3 +115,25 @@ def test_what_the_portal_lacks_and_what_no_rule_knows_is_told(database: Database
     _, lacking = copy.resolved(RULES)
     assert lacking == ["b_user.PERSONAL_*", "b_absent"]
     assert copy.unhandled() == ["b_uts_crm_lead.UF_NOTE"]
+
+
+def test_a_look_changes_nothing_on_the_server(database: Database) -> None:
+    database.run("DROP DATABASE IF EXISTS boxlift")
+    copy = Copy(database, RELEASE, SCHEMA, [])
+    found, _ = copy.resolved(RULES)
+    assert copy.undone(found) == found
+    assert not database.rows("SHOW DATABASES LIKE 'boxlift'")
+
+
+def test_a_column_that_takes_each_value_once_gets_each_pseudonym_once(database: Database) -> None:
+    database.run(f"CREATE TABLE {SCHEMA}.b_sender_contact (ID INT PRIMARY KEY, CODE VARCHAR(50) UNIQUE)")
+    # Behind country and 000 seven-digit numbers keep three digits: of 100 some meet.
+    numbers = [f"2{number:06}" for number in range(100)]
+    assert len({GIVEN.of("phone", number) for number in numbers}) < len(numbers)
+    values = ", ".join(f"({place}, '{number}')" for place, number in enumerate(numbers))
+    database.run(f"INSERT INTO {SCHEMA}.b_sender_contact VALUES {values}")
+    database.commit()
+    assert give(database, [Rule("b_sender_contact", ("CODE",), "phone", "")]) == 1
+    given = [str(code) for _, code in rows(database, "b_sender_contact")]
+    assert len(set(given)) == len(numbers)
+    assert all(code.startswith("2000") for code in given)
