@@ -28,8 +28,8 @@ short_description: Read how a host is set up, to compare it with another
 description:
   - Reads packages, units, PHP, nginx, cron, Redis, the database server, and the settings and options of the
     active release. Changes nothing and runs none of the portal's code but its settings files.
-  - Values of names that speak of a secret leave the host only as a keyed hash, which tells equal from
-    different.
+  - Values of names that speak of a secret, and values that carry one, leave the host only as a keyed hash,
+    which tells equal from different.
 options:
   parts:
     description: What to read.
@@ -72,8 +72,23 @@ PARTS = (
 OF_RELEASE = frozenset({"settings", "options", "modules"})
 
 _SECRET = re.compile(
-    r"pass(?:w|word|wd)?\b|password|passwd|secret|token|salt|crypto|signature_key|requirepass|masterauth"
+    r"(?<!proxy_)(?<!fastcgi_)pass(?:w|word|wd)?\b|password|passwd|secret|token|salt|crypto|signature_key|requirepass|masterauth"
     r"|(?:^|[._~/])(?:key|.*_key|login_hash|signature|private)$",
+    re.IGNORECASE,
+)
+# A secret inside a value, whatever its name: login or long word of an address, parameter of a query, header,
+# an option that is a serialized list, argument of a define, password of a Redis account.
+_CARRIED = re.compile(
+    r"://[^/\s@'\"]+:[^/\s@'\"]+@"
+    r"|://[^\s'\"]*/(?=[^/\s'\"]*[0-9])[\w-]{16,}"
+    r"|[?&][\w.\[-]*(?:auth|token|secret|key|pass|pwd|sig|hash)[\w\]]*="
+    r"|/rest/[0-9]+/\w{8,}"
+    r"|\b(?:basic|bearer)\s+[\w.~+/=-]{8,}"
+    r"|-----BEGIN"
+    r"|(?:pass(?:word|wd|w)?|pwd|secret|token|(?:api|access|private|secret|smtp|licen[cs]e)_?key)\w*[\"']\s*"
+    r"(?:=>|[:;,])"
+    r"|(?:^|\s)(?:-u|--user)[ =]?\S+:\S"
+    r"|^\s*user\s+\S.*\s[>#]\S",
     re.IGNORECASE,
 )
 _DIRECTIVE = re.compile(r"^(\s*)(\S*?)(\s*[=:]?\s+|\s*=\s*)(.+)$")
@@ -221,13 +236,15 @@ class Reader:
     def _line(self, line: str) -> str:
         """A line of a settings file without the secret that it sets."""
         found = _DIRECTIVE.match(line)
-        if found is None or _SECRET.search(found[2].strip("'\"")) is None:
+        if not (_CARRIED.search(line) or (found and _SECRET.search(found[2].strip("'\"")))):
             return line
+        if found is None:
+            return self._hash(line)
         return f"{found[1]}{found[2]}{found[3]}{self._hash(found[4])}"
 
     def _shown(self, name: str, value: object) -> str:
         text = "" if value is None else str(value)
-        return self._hash(text) if text and _SECRET.search(name) else text
+        return self._hash(text) if text and (_SECRET.search(name) or _CARRIED.search(text)) else text
 
     def _hash(self, text: str) -> str:
         return f"secret {hmac.new(self._key, text.encode(), hashlib.sha256).hexdigest()[:12]}"
