@@ -21,8 +21,8 @@ TIMED = {
     "verify": ("Prove that the portal is what it has to be", ("verify", "--quiet", "--tell")),
 }
 """Commands that can run with nobody there: what they do, and their words."""
-_PLAIN = re.compile(r"[^\x00-\x1f\x7f%]+")
-"""systemd reads a percent sign as the beginning of a specifier."""
+_PLAIN = re.compile(r"[^\x00-\x1f\x7f%$\\]+")
+"""systemd reads a percent sign as the beginning of a specifier, a dollar sign as that of a variable."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def test_a_time_that_is_none_is_refused(project: Project) -> None:
         Timer(project, "clone", "whenever").next_time()
 
 
-@pytest.mark.parametrize("calendar", ["Sun\n03:00", "%h", 'a"b'])
+@pytest.mark.parametrize("calendar", ["Sun\n03:00", "%h", 'a"b', "$HOME", "a\\x20b"])
 def test_what_cannot_stand_in_a_unit_is_refused(project: Project, calendar: str) -> None:
     with pytest.raises(UsageError, match="systemd unit"):
         Timer(project, "clone", calendar).units()
