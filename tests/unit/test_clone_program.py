@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -11,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from roles.portal_clone.files.boxlift_clone import report, rows, schema, source, tree
+from roles.portal_clone.files.boxlift_clone import __main__ as main
+from roles.portal_clone.files.boxlift_clone import physical, report, rows, schema, source, tree
 from roles.portal_clone.files.boxlift_clone.fault import CloneError, Code, InterruptedCopyError, RefusedError
 from roles.portal_clone.files.boxlift_clone.order import Order
 from roles.portal_clone.files.boxlift_clone.state import State, Status
@@ -274,3 +276,49 @@ def test_the_next_copy_is_reckoned_from_the_last(tmp_path: Path) -> None:
     ahead = report.ahead(asked, tree.Moved(files=1, bytes=10, size=1000, travelled=20))
     assert ahead["database_travels"] == 500
     assert ahead["seconds"] == pytest.approx(10 * 2 + 5 + 3)
+
+
+def test_what_was_copied_of_another_release_goes_with_its_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = order(tmp_path)
+    found.data.mkdir(parents=True)
+    State(found.folder).bind(source="rehearsal-1", database="portal_rehearsal_1", method="physical")
+    for name in ("server.cnf", "client.cnf", "objects.sql"):
+        (found.folder / name).touch()
+    ran: list[list[str]] = []
+    left: list[str] = []
+
+    def pull(*_: object) -> None:
+        left.extend(path.name for path in found.folder.iterdir())
+        raise InterruptedCopyError("enough")
+
+    monkeypatch.setattr(source, "ask", lambda *_: "final-1")
+    monkeypatch.setattr(source, "run", lambda words, _: ran.append(words))
+    monkeypatch.setattr(physical, "pull", pull)
+    with pytest.raises(InterruptedCopyError, match="enough"):
+        main._fill(found, Status(found.folder))
+    assert ran == [["systemctl", "stop", "boxlift-database@clone-20261122100000.service"]]
+    assert left == ["state.json"]
+
+
+@pytest.mark.parametrize(
+    ("path", "there"),
+    [
+        ("bitrix/.settings.php", False),
+        ("bitrix/.settings.php.bak", False),
+        ("bitrix/.settings_extra.php~", False),
+        ("bitrix/php_interface/dbconn.php.old", False),
+        ("bitrix/php_interface/init.php", True),
+        ("bitrix/modules/main/.settings.php", True),
+    ],
+)
+def test_settings_of_production_stay_there(tmp_path: Path, path: str, there: bool) -> None:
+    file = tmp_path / "production" / path
+    file.parent.mkdir(parents=True)
+    file.write_text("secret")
+    options = tree._rest(order(tmp_path))
+    subprocess.run(
+        ["rsync", "--recursive", *options, f"{tmp_path / 'production'}/", f"{tmp_path / 'copy'}/"], check=True
+    )
+    assert (tmp_path / "copy" / path).exists() is there

@@ -66,7 +66,9 @@ def _copy(order: Order) -> int:
 
 def _fill(order: Order, status: Status) -> None:
     state = State(order.folder)
-    state.bind(source=order.source, database=order.database, method=str(order.method))
+    if state.bind(source=order.source, database=order.database, method=str(order.method)):
+        # A server that was started for what does not count would go on with files that are gone.
+        physical.discard(order)
     _forget_old(order, state)
     _same_release(order)
     pull = physical.pull if order.method is Method.PHYSICAL else logical.pull

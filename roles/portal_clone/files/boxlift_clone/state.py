@@ -69,14 +69,16 @@ class State:
         self._content.setdefault("figures", {})[name] = dict(figures)
         self._write()
 
-    def bind(self, **facts: str) -> None:
-        """Keep what the copy is of; what was copied of another release does not count.
+    def bind(self, **facts: str) -> bool:
+        """Keep what the copy is of; whether nothing that was copied before counts.
 
         The stages are forgotten where a fact differs from the kept one.
         """
-        if self._content.get("of") != facts:
-            self._content = {"of": facts, "begun": time.time(), "stages": {}, "figures": {}}
-            self._write()
+        if self._content.get("of") == facts:
+            return False
+        self._content = {"of": facts, "begun": time.time(), "stages": {}, "figures": {}}
+        self._write()
+        return True
 
     def _write(self) -> None:
         durable(self._path, self._content)

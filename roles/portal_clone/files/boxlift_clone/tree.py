@@ -32,12 +32,12 @@ _STATISTICS = {
     "size": re.compile(r"^Total file size: ([\d,]+)", re.MULTILINE),
     "travelled": re.compile(r"^Total bytes received: ([\d,]+)", re.MULTILINE),
 }
-# Settings with production's passwords, caches, backups, what a restore laid beside: none of it is the copy's.
+# Settings with production's passwords, and what somebody saved of them beside: .bak, .old, ~.
+_SETTINGS = ("/bitrix/.settings.php", "/bitrix/.settings_extra.php", "/bitrix/php_interface/dbconn.php")
+# Caches, backups, what a restore laid beside: none of it is the copy's.
 _LEFT_OUT = (
-    "/bitrix/.settings.php",
-    "/bitrix/.settings_extra.php",
+    *(f"{path}*" for path in _SETTINGS),
     "*.restore.php",
-    "/bitrix/php_interface/dbconn.php",
     "/bitrix/backup",
     "/bitrix/tmp",
     "/bitrix/cache",
