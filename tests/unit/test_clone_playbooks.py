@@ -1,0 +1,41 @@
+"""The playbooks of copies: an interrupted one goes on from each stage, and none is served without a fence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+
+
+def tasks(path: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = yaml.safe_load((ROOT / path).read_text(encoding="utf-8"))
+    return found
+
+
+def test_a_copy_that_an_earlier_run_filled_has_its_server_and_the_right_key() -> None:
+    pulled = [task["name"] for task in tasks("roles/portal_clone/tasks/pull.yml")]
+    after = {task["name"]: task for task in tasks("roles/portal_clone/tasks/main.yml")[2:]}
+    for name in ("The copy's own server runs", "Key of encrypted columns"):
+        assert "filled_at" not in str(after[name]["when"])
+        assert not any(name in one for one in pulled)
+    # Another key than production's makes its encrypted columns unreadable, without a word.
+    (settings,) = (
+        line
+        for line in (ROOT / "playbooks/clone_to_preproduction.yml").read_text(encoding="utf-8").splitlines()
+        if "portal_settings_crypto_key" in line
+    )
+    assert "default" not in settings
+
+
+def test_nothing_is_switched_on_staging_without_a_fence() -> None:
+    for playbook, where in (
+        ("clone_to_preproduction.yml", "include_role"),
+        ("rollback_release.yml", "import_role"),
+    ):
+        told = str(tasks(f"playbooks/{playbook}"))
+        fence = told.index("'fenced'")
+        switch = told.index(f"'name': 'Switch', 'ansible.builtin.{where}': {{'name': 'release'")
+        assert fence < switch
