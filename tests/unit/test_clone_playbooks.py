@@ -39,3 +39,8 @@ def test_nothing_is_switched_on_staging_without_a_fence() -> None:
         fence = told.index("'fenced'")
         switch = told.index(f"'name': 'Switch', 'ansible.builtin.{where}': {{'name': 'release'")
         assert fence < switch
+
+
+def test_the_key_goes_from_this_host_even_when_the_source_has_gone_away() -> None:
+    away = ["delegate_to" in task for task in tasks("roles/portal_reader/tasks/withdraw.yml")]
+    assert away == sorted(away)
