@@ -12,8 +12,9 @@ from ansible.module_utils.boxlift_rules import Rule
 
 from library.portal_unknown_tables import unknown
 
+ROOT = Path(__file__).parents[2]
 DATA: dict[str, Any] = yaml.safe_load(
-    (Path(__file__).parents[2] / "roles" / "portal_quiet" / "vars" / "main.yml").read_text(encoding="utf-8")
+    (ROOT / "roles" / "portal_quiet" / "vars" / "main.yml").read_text(encoding="utf-8")
 )
 COMMON: list[dict[str, Any]] = DATA["__portal_quiet_rules"]
 COPY: list[dict[str, Any]] = DATA["__portal_quiet_rules_copy"]
@@ -53,6 +54,22 @@ def test_a_copy_never_gives_anything_back() -> None:
 )
 def test_every_concern_has_a_rule(concern: str) -> None:
     assert concern in {raw["id"] for raw in COMMON}
+
+
+def test_a_copy_keeps_no_password_and_no_token_that_we_know_of() -> None:
+    surface = yaml.safe_load((ROOT / "docs" / "vendor_surface.yml").read_text(encoding="utf-8"))["tables"]
+    known = {
+        (table, column)
+        for table, entry in surface.items()
+        for group in entry["columns"]
+        for column in group["names"]
+        if re.search(r"PASSWORD$|SECRET$|TOKEN$|(?:_|^)KEY$", column)
+    }
+    emptied = {(raw.get("table"), column) for raw in COMMON + COPY for column in raw.get("set", {})}
+    deleted = {raw["table"] for raw in COMMON + COPY if raw.get("delete") and "where" not in raw}
+    # People sign in to a copy with the password that they have in production.
+    kept = {("b_user", "PASSWORD")}
+    assert {found for found in known - emptied - kept if found[0] not in deleted} == set()
 
 
 # portal_runtime I, row by row.
