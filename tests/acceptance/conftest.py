@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from testinfra.host import Host
 
 from boxlift.verify.browser import Browser
-from boxlift.verify.inventory import Inventory, Setting
+from boxlift.verify.inventory import HostOf, Inventory, Setting
 from boxlift.verify.release import Database, Release
 
 
@@ -38,9 +38,6 @@ def inventory(pytestconfig: pytest.Config) -> Inventory:
 @pytest.fixture(scope="session")
 def target(pytestconfig: pytest.Config) -> str:
     return str(pytestconfig.getoption("--target"))
-
-
-HostOf = Callable[[str], Host]
 
 
 @pytest.fixture(scope="session")

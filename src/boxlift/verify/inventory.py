@@ -16,6 +16,8 @@ from testinfra.host import Host
 
 Setting = Callable[..., object]
 """Looks up one variable of a host: name, then a default for where it is undefined."""
+HostOf = Callable[[str], Host]
+"""The first host of a group in the environment that is looked at."""
 
 
 class UndefinedSettingError(LookupError):

@@ -6,8 +6,7 @@ import socket
 import pytest
 from testinfra.host import Host
 
-from boxlift.verify.inventory import Inventory
-from tests.acceptance.conftest import HostOf
+from boxlift.verify.inventory import HostOf, Inventory
 
 CLOSED_FROM_OUTSIDE = [3306, 6379, 6380, 8010, 8015, 8895, 9010, 9011, 9000]
 
