@@ -403,7 +403,7 @@ def test_a_second_runner_refuses(
 
 def test_check_looks_at_every_host_and_tells_all_at_once(run: Run, project: Project, content: Path) -> None:
     shutil.copy(content_root() / "playbooks" / "check_hosts.yml", content / "playbooks")
-    for name in ("library", "module_utils", "filter_plugins"):
+    for name in ("library", "module_utils", "filter_plugins", "roles"):
         shutil.copytree(content_root() / name, content / name, dirs_exist_ok=True)
     (project.inventory / "hosts.yml").write_text(
         INVENTORY
