@@ -8,7 +8,9 @@ import pytest
 from testinfra.host import Host
 
 from boxlift.project import Project
+from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
+from tests.lab.conftest import PRODUCTION
 from tests.lab.support import Play
 
 REFUSED = 6
@@ -45,11 +47,16 @@ def test_work_in_an_open_portal_is_no_test_data(
     assert release.database.value("SELECT COUNT(*) FROM b_crm_lead") == before
 
 
-def test_production_is_no_target_of_a_clone(play: Play, production: Host) -> None:
+def test_production_is_no_target_of_a_clone(play: Play, production: Host, inventory: Inventory) -> None:
     before = production.check_output("readlink /srv/portal/current; ls /srv/portal/releases")
+    # The inventory takes production's host for staging's: what the host itself says counts.
+    recap = play("clone_to_preproduction.yml", ansible_host=inventory.address(PRODUCTION))
+    assert recap.returncode != 0
+    assert "says production, but preproduction was meant" in recap.output
+    # The variables call production's environment pre-production.
     recap = play("clone_to_preproduction.yml", portal_environment="preproduction")
     assert recap.returncode != 0
-    assert "refused: " in recap.output
+    assert "it must be the name of the group that the host is in" in recap.output
     assert production.check_output("readlink /srv/portal/current; ls /srv/portal/releases") == before
 
 

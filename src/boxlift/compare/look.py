@@ -15,6 +15,7 @@ from boxlift.preflight.playbook import running
 from boxlift.project import Project
 from boxlift.runner.failure import cause_of
 
+_LENGTH = re.compile(r's:\d+:"(?=[^"]*<)')
 _SHORTEST = 4
 """Shorter names would stand for parts of ordinary words."""
 
@@ -38,7 +39,9 @@ class Environment:
         own = re.compile("|".join(rf"(?<![\w-]){re.escape(word)}(?![\w-])" for word in words))
 
         def plain(text: str) -> str:
-            return own.sub(lambda found: self.words[found[0]], text)
+            neutral = own.sub(lambda found: self.words[found[0]], text)
+            # The product stores lists with the length of each text, and own names differ in theirs.
+            return neutral if neutral == text else _LENGTH.sub('s:_:"', neutral)
 
         return {
             part: {plain(name): plain(value) for name, value in values.items()}

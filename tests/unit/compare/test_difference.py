@@ -79,6 +79,18 @@ def test_own_names_are_the_same_on_both_sides() -> None:
     }
 
 
+def test_lengths_of_own_names_in_lists_are_no_difference() -> None:
+    sides = [
+        Environment(
+            name,
+            words={domain: "<domain>"},
+            parts={"options": {"intranet/trusted_hosts": f'a:1:{{i:0;s:{len(domain)}:"{domain}";}}'}},
+        )
+        for name, domain in (("production", "portal.acme.ru"), ("preproduction", "staging.acme.ru"))
+    ]
+    assert compared(sides[0], sides[1], EXPECTED).differences == ()
+
+
 def test_a_project_adds_what_it_expects(tmp_path: Path) -> None:
     own = len(load_expectations(tmp_path))
     (tmp_path / "compare.yml").write_text("expected: [{part: packages, name: mc, reason: liked}]\n")
