@@ -15,7 +15,7 @@ PYTEST ?=
 BENCH ?=
 BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core mariadb-backup zstd rsync
 # The stories that CI tells, less than 18 minutes on two cores; the others are for test-all.
-MOLECULE ?= infrastructure
+MOLECULE ?= infrastructure clone
 TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core mariadb-backup zstd rsync php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
 .PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance molecule molecule-all story bench faults variables clean-lab lock
