@@ -138,7 +138,7 @@ def test_an_index_that_was_killed_is_built_to_its_end(production: Host, release:
     # Steps short enough to be killed between two of them.
     config = f"/var/lib/boxlift-search/{release.name}/config.json"
     usual = production.check_output("grep -o '\"seconds\": [0-9]*' %s", config)
-    production.check_output("sed -i 's/%s/\"seconds\": 1/' %s", usual, config)
+    production.check_output(f"sed -i 's/{usual}/\"seconds\": 1/' {config}")
     stored = int(release.database.value("SELECT COUNT(*) FROM b_search_content"))
     production.check_output("rm --force %s", f"/var/lib/boxlift-search/{release.name}/state.json")
     production.check_output("systemctl start --no-block %s", unit)
@@ -150,7 +150,7 @@ def test_an_index_that_was_killed_is_built_to_its_end(production: Host, release:
     wait_for(lambda: not production.service(unit).is_running)
     assert int(index_state(production, release)["done"]) == stored
     assert int(release.database.value("SELECT COUNT(*) FROM b_search_content")) == stored
-    production.check_output("sed -i 's/\"seconds\": 1/%s/' %s", usual, config)
+    production.check_output(f"sed -i 's/\"seconds\": 1/{usual}/' {config}")
 
 
 # --- push server
