@@ -26,9 +26,8 @@ from roles.portal_clone.files.boxlift_clone import logical, physical, rows, serv
 from roles.portal_clone.files.boxlift_clone.fault import CloneError, InterruptedCopyError
 from roles.portal_clone.files.boxlift_clone.order import Order
 from roles.portal_clone.files.boxlift_clone.state import State, Status
-from tests.templates.renderer import Renderer
+from tests.templates.renderer import renderer_of
 
-pytest_plugins = ["tests.templates.conftest"]
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(
@@ -193,11 +192,12 @@ def order(
     tmp_path: Path,
     portal: Path,
     production: Server,
-    example: Renderer,
     short: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Order]:
     """A copy into folders of the test; the source's one command runs here instead of over SSH."""
+    (tmp_path / "inventory").mkdir()
+    example = renderer_of("example", tmp_path / "inventory")
     command = tmp_path / "command"
     command.write_text(
         example.text(

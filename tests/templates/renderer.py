@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
+from ansible.plugins.loader import filter_loader, init_plugin_loader
 from ansible.template import Templar, trust_as_template
+from ansible.vars.hostvars import HostVars
 from ansible.vars.manager import VariableManager
 
 ROOT = Path(__file__).parents[2]
@@ -87,3 +91,17 @@ class Renderer:
         templar = Templar(loader=self.loader, variables=self._layers(role, host, given))
         # Without this Ansible would turn a rendered JSON file into a structure.
         return str(templar.copy_with_new_env().template(trust_as_template(source), convert_data=False))
+
+
+def renderer_of(name: str, folder: Path, inventory_hosts: dict[str, Any] = HOSTS) -> Renderer:
+    """Renderer of one of the repository's inventories, put together in an empty folder."""
+    init_plugin_loader()
+    filter_loader.add_directory(str(ROOT / "filter_plugins"))
+    shutil.copytree(ROOT / "inventories" / name / "group_vars", folder / "group_vars")
+    hosts = folder / "hosts.yml"
+    hosts.write_text(yaml.safe_dump(inventory_hosts), encoding="utf-8")
+    loader = DataLoader()
+    inventory = InventoryManager(loader=loader, sources=[str(hosts)])
+    variables = VariableManager(loader=loader, inventory=inventory)
+    HostVars(inventory, variables, loader)  # it makes itself known to the variable manager
+    return Renderer(loader, inventory, variables)
