@@ -26,7 +26,7 @@ RUNNER = CliRunner()
 COMMANDS = [
     *("init", "check", "confirm", "note", "plan", "status", "journal", "risks", "letter", "forecast"),
     *("report", "watch"),
-    *("run", "verify", "activate", "rollback", "clone", "lab"),
+    *("run", "verify", "activate", "rollback", "clone", "certificate", "lab"),
 ]
 INIT = [
     *("--domain", "portal.acme.ru", "--staging-domain", "staging.acme.ru"),

@@ -1,4 +1,4 @@
-"""Commands that act on hosts: run, verify, activate, rollback, clone."""
+"""Commands that act on hosts: run, verify, activate, rollback, clone, certificate."""
 
 from __future__ import annotations
 
@@ -187,6 +187,33 @@ def clone(
         return run_clone(project, pass_, ask=ask, display=display)
 
     raise typer.Exit(telling(project, "clone", act) if tell else act())
+
+
+@app.command()
+def certificate(
+    context: typer.Context,
+    *,
+    staging: Annotated[bool, typer.Option("--staging", help="That of pre-production.")] = False,
+    tell: TellOption = False,
+    pass_: PassOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put the certificate into service on portal and telephony server, as it is on the control node now.
+
+    For one that was replaced or renewed after the move: it is checked before anything is touched, proved on
+    every port or put back, and the same one again changes nothing.
+
+    [bold]Examples:[/] boxlift certificate · boxlift certificate --quiet --tell
+    """
+    project = current_project(context)
+    display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
+
+    def act() -> ExitCode:
+        return run_command(project, Command.CERTIFICATE, pass_, staging=staging, display=display)
+
+    raise typer.Exit(telling(project, "certificate", act) if tell else act())
 
 
 def _run_command(

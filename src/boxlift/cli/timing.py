@@ -17,7 +17,9 @@ from boxlift.unattended import TIMED, Timer, load_targets
 @app.command()
 def timer(
     context: typer.Context,
-    command: Annotated[str, typer.Argument(help="clone or verify.", autocompletion=lambda: list(TIMED))],
+    command: Annotated[
+        str, typer.Argument(help="clone, certificate or verify.", autocompletion=lambda: list(TIMED))
+    ],
     *,
     calendar: Annotated[
         str, typer.Option("--at", help='When, as systemd writes it: "Sun 03:00", hourly.')
@@ -26,18 +28,20 @@ def timer(
         Path | None, typer.Option("--write", metavar="FOLDER", help="Write the units there; else print them.")
     ] = None,
 ) -> None:
-    """Make systemd units that rebuild staging or verify the portal at set times.
+    """Make systemd units that rebuild staging, put a renewed certificate into service or verify the portal.
 
     How it ended is told in one line to the targets in the project's tell.txt: a webhook, or an address of
     mail. A run that another one is in the way of is refused, and told as well. Without systemd, the
     ExecStart line serves cron.
 
     [bold]Examples:[/] boxlift timer clone --at "Sun 03:00"
+    · boxlift timer certificate --at "Mon 06:00"
     · boxlift timer verify --at hourly --write /etc/systemd/system
     """
     if command not in TIMED:
         raise UsageError(
-            f"`{command}` is not run by a timer{nearest(command, list(TIMED))}", cure="clone or verify"
+            f"`{command}` is not run by a timer{nearest(command, list(TIMED))}",
+            cure="clone, certificate or verify",
         )
     project = current_project(context)
     made = Timer(project, command, calendar)

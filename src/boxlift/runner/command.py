@@ -1,4 +1,4 @@
-"""What is done outside the plan's order: verify, activate, rollback, clone."""
+"""What is done outside the plan's order: verify, activate, rollback, clone, certificate."""
 
 from __future__ import annotations
 
@@ -27,12 +27,14 @@ class Command(StrEnum):
     ACTIVATE = "activate"
     ROLLBACK = "rollback"
     CLONE = "clone"
+    CERTIFICATE = "certificate"
 
 
 _PLAYBOOKS = {
     Command.ACTIVATE: ("activate_release.yml", "Serve another release"),
     Command.ROLLBACK: ("rollback_release.yml", "Serve the release before"),
     Command.CLONE: ("clone_to_preproduction.yml", "Copy production to pre-production"),
+    Command.CERTIFICATE: ("deploy_certificate.yml", "Put the certificate into service"),
 }
 
 
@@ -48,7 +50,7 @@ def run_command(
 ) -> ExitCode:
     """Run a command's playbook; the journal keeps it beside the plan's steps.
 
-    :param staging: on the copy instead of production; a clone always goes there.
+    :param staging: on pre-production instead of production; a clone always goes there.
     :param before: looks and asks first, with the project locked; what it raises ends the command.
     """
     if release is not None and not _RELEASE.fullmatch(release):

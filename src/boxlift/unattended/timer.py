@@ -18,6 +18,7 @@ from boxlift.project import Project
 
 TIMED = {
     "clone": ("Rebuild staging as a copy of production", ("clone", "--yes", "--quiet", "--tell")),
+    "certificate": ("Put a renewed certificate into service", ("certificate", "--quiet", "--tell")),
     "verify": ("Prove that the portal is what it has to be", ("verify", "--quiet", "--tell")),
 }
 """Commands that can run with nobody there: what they do, and their words."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from boxlift.cli import app
 from boxlift.errors import UsageError
 from boxlift.project import Project, create
 from boxlift.unattended import TIMED, Timer
@@ -32,6 +35,17 @@ def test_the_service_runs_the_command_with_nobody_there(project: Project) -> Non
     # The queue of Postfix belongs to a group that sendmail gets by its program's mode.
     assert "NoNewPrivileges" not in service
     assert "OnCalendar=Sun 03:00\n" in units["boxlift-acme-clone.timer"]
+
+
+@pytest.mark.parametrize("command", list(TIMED))
+def test_the_words_are_a_command_that_tells_how_it_ended(command: str) -> None:
+    words = TIMED[command][1]
+    group: Any = typer.main.get_command(app)
+    context = group.commands[words[0]].make_context(words[0], list(words[1:]))
+    assert words[0] == command
+    assert context.params["tell"]
+    assert context.params["quiet"]
+    assert context.params.get("yes", True), "nobody is there to agree"
 
 
 @NEEDS_SYSTEMD
