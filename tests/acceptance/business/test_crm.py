@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from boxlift.verify.browser import Browser
 from boxlift.verify.release import Release
 
@@ -20,11 +22,14 @@ async def test_lead_list_shows_every_lead(signed_in: Browser, active_release: Re
 
 async def test_task_shows_every_comment(signed_in: Browser, active_release: Release) -> None:
     # portal_runtime J4: old comments are forum messages of the task's topic; the first is the task itself.
-    task, author, topic = active_release.database.rows(
+    discussed = active_release.database.rows(
         "SELECT t.ID, t.CREATED_BY, t.FORUM_TOPIC_ID FROM b_tasks t"
         " JOIN b_forum_message m ON m.TOPIC_ID = t.FORUM_TOPIC_ID"
         " GROUP BY t.ID, t.CREATED_BY, t.FORUM_TOPIC_ID ORDER BY COUNT(*) DESC, t.ID LIMIT 1"
-    )[0]
+    )
+    if not discussed:
+        pytest.skip("nobody has discussed a task")
+    task, author, topic = discussed[0]
     stored = int(
         active_release.database.value(f"SELECT COUNT(*) FROM b_forum_message WHERE TOPIC_ID = {topic}")
     )

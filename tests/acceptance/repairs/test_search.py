@@ -44,19 +44,28 @@ def test_every_index_is_built_or_being_built(
         assert set(states.values()) <= {"done", "absent"}, states
 
 
-@pytest.mark.usefixtures("built")
-def test_index_is_not_empty(active_release: Release) -> None:
+def test_index_is_not_empty(active_release: Release, built: dict[str, Any]) -> None:
+    if built["indexes"].get("site", {}).get("empty"):
+        pytest.skip("the portal had nothing that the site index could hold")
     assert int(active_release.database.value("SELECT COUNT(*) FROM b_search_content")) > 0
 
 
 async def test_search_finds_the_newest_lead(
     signed_in: Browser, active_release: Release, built: dict[str, Any]
 ) -> None:
-    if built["indexes"]["site"]["state"] != "done":
+    state = built["indexes"].get("site", {}).get("state")
+    if state is None:
+        pytest.skip("the project builds no site index (portal_search_leave_out)")
+    if state != "done":
         pytest.skip("the site index is being built")
-    identifier, title = active_release.database.rows(
+    if "b_crm_lead" not in active_release.database.tables():
+        pytest.skip("the portal has no leads")
+    leads = active_release.database.rows(
         "SELECT ID, TITLE FROM b_crm_lead WHERE CHAR_LENGTH(TITLE) > 8 ORDER BY ID DESC LIMIT 1"
-    )[0]
+    )
+    if not leads:
+        pytest.skip("no lead has a title to look for")
+    identifier, title = leads[0]
     page = await signed_in.get("/search/?" + urlencode({"q": title}), json=True)
     assert page.status == 200
     assert f"/crm/lead/details/{identifier}/" in page.text.replace("\\/", "/")
