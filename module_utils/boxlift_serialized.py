@@ -34,8 +34,12 @@ def replaced(value: str, replace: Replace) -> str:
     Raises:
         SerializedError: the value cannot be rewritten safely.
     """
+    return _whole(value, replace, 0)
+
+
+def _whole(value: str, replace: Replace, depth: int) -> str:
     data = value.encode("utf-8")
-    out, end = _value(data, 0, replace, 0)
+    out, end = _value(data, 0, replace, depth)
     if end != len(data):
         raise SerializedError(f"something follows the value at byte {end}")
     return out.decode("utf-8")
@@ -43,12 +47,12 @@ def replaced(value: str, replace: Replace) -> str:
 
 def _value(data: bytes, at: int, replace: Replace, depth: int) -> tuple[bytes, int]:
     if depth > _DEEPEST:
-        raise SerializedError("lists are nested too deep")
+        raise SerializedError(f"lists and values within texts are nested deeper than {_DEEPEST}")
     if scalar := _SCALAR.match(data, at):
         return scalar.group(), scalar.end()
     if data.startswith(b"s:", at):
         text, end = _text(data, at)
-        return _packed(_inner(text, replace)), end
+        return _packed(_inner(text, replace, depth)), end
     head = _LIST.match(data, at)
     if head is None:
         raise SerializedError(f"neither a list nor a text nor a number at byte {at}")
@@ -86,12 +90,12 @@ def _text(data: bytes, at: int) -> tuple[str, int]:
         raise SerializedError(f"a text at byte {at} is no UTF-8") from error
 
 
-def _inner(text: str, replace: Replace) -> str:
+def _inner(text: str, replace: Replace, depth: int) -> str:
     """A text may hold a serialized value itself; one that only looks like it must not change."""
     if not looks_serialized(text):
         return replace(text)
     try:
-        return replaced(text, replace)
+        return _whole(text, replace, depth + 1)
     except SerializedError:
         if replace(text) != text:
             raise

@@ -82,6 +82,19 @@ def test_a_text_that_only_looks_serialized_is_refused_when_it_would_change() -> 
         replaced(serialized([broken]), swap)
 
 
+def test_values_within_texts_are_followed_so_far_and_no_further() -> None:
+    value: object = OLD
+    for _ in range(20):
+        value = serialized([value])
+    assert replaced(str(value), swap).count(NEW) == 1
+    for _ in range(400):
+        value = serialized(value)
+    with pytest.raises(SerializedError, match="deeper than"):
+        replaced(str(value), swap)
+    # What holds no former name stays as it is, however deep.
+    assert replaced(str(value), str) == value
+
+
 def test_numbers_of_all_kinds_stay() -> None:
     value = 'a:3:{i:0;d:0.5;i:-1;d:-INF;s:1:"e";d:1.0E+25;}'
     assert replaced(value, swap) == value
