@@ -26,7 +26,10 @@ final class BreakingSearchContentRebuildAgent
 {
     public static function getInstance(): self { return new self(); }
     public function enable(bool $enable): void {}
-    public static function doRun(): bool { throw new \\RuntimeException('no such column'); }
+    public static function doRun(): bool
+    {
+        throw new \\RuntimeException("Unknown column in: UPDATE b_crm_lead SET TITLE = 'Anna +7 912'", 1054);
+    }
 }
 """
 STEPS = """<?php
@@ -164,7 +167,11 @@ def test_one_that_breaks_is_given_up_and_the_rest_goes_on(site: Site, tmp_path: 
     unit = Unit(site, tmp_path, agent("Breaking"), SITE_INDEX, seconds=5)
     assert [unit.run() for _ in range(4)] == [2, 2, 2, 1]
     assert unit.known("crm-breaking")["state"] == "failed"
-    assert "no such column" in unit.known("crm-breaking")["note"]
+    assert unit.known("crm-breaking")["note"] == (
+        "RuntimeException (1054) in"
+        " bitrix/modules/crm/lib/agent/search/breakingsearchcontentrebuildagent.php:9"
+    )
+    assert "Anna" not in unit.state.read_text() + unit.said, "a statement quotes what people wrote"
     assert unit.known("site")["state"] == "done"
 
 

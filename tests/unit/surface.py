@@ -77,7 +77,7 @@ SQL_WORDS = frozenset(
     }
 )
 # Methods of PHP's own classes.
-PHP_METHODS = frozenset({"getMessage"})
+PHP_METHODS = frozenset({"getCode", "getFile", "getLine", "getMessage"})
 
 
 @dataclass

@@ -76,6 +76,25 @@ def test_a_target_that_is_away_is_named_without_its_secret(monitor: ModuleType) 
     assert "s3cret" not in "".join([*problems, *waiting])
 
 
+@pytest.mark.parametrize(
+    ("zone", "month", "expected"),
+    [
+        ("Europe/Berlin", 1, "+01:00"),
+        ("Europe/Berlin", 7, "+02:00"),
+        ("Asia/Kolkata", 1, "+05:30"),
+        ("America/St_Johns", 1, "-03:30"),
+        ("UTC", 1, "+00:00"),
+    ],
+)
+def test_a_zone_is_what_any_server_takes(monitor: ModuleType, zone: str, month: int, expected: str) -> None:
+    assert monitor.offset(zone, datetime(2026, month, 15, tzinfo=UTC)) == expected
+
+
+def test_a_zone_that_nobody_knows_is_told(monitor: ModuleType) -> None:
+    with pytest.raises(LookupError):
+        monitor.offset("Europe/Nowhere", datetime.now(UTC))
+
+
 def looks(
     monitor: ModuleType, state: Path, monkeypatch: pytest.MonkeyPatch, away: set[str], *measured: str
 ) -> list[tuple[str, str]]:
