@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.boxlift_names import present_names
 from ansible.module_utils.boxlift_rules import Holder, Rule, RuleError
 from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError
 
@@ -11,7 +12,8 @@ module: portal_rules
 short_description: Hold rows and options of a portal's database at a value, and give the old ones back
 description:
   - Works on the database alone, so that a restored portal is changed before any of its own code runs.
-  - Old values are kept in the database C(boxlift) of the same server.
+  - Old values are kept in the database C(boxlift) of the same server. Given back, they have the portal's
+    present name where they had a former one.
   - A rule whose table or columns are absent does not apply.
   - One call is one transaction.
 options:
@@ -52,7 +54,8 @@ RETURN = r"""
 rules:
   description: >-
     What each rule did: rule, table, rows, applies, kept, lacks (what the portal's tables lack for it),
-    exposed (rows of a table that is there and that the rule could not touch).
+    exposed (rows of a table that is there and that the rule could not touch), former (what was given back
+    with a former name of the portal, because it could not be rewritten safely).
   returned: always
   type: list
 rows: {description: Sum of rows over all rules., returned: always, type: int}
@@ -99,7 +102,10 @@ def main() -> None:
             elif module.params["state"] == "held":
                 outcomes = holder.hold(rules, dry=module.check_mode)
             else:
-                outcomes = holder.give_back(rules, dry=module.check_mode)
+                names = present_names(database, module.params["database"])
+                outcomes = holder.give_back(
+                    rules, dry=module.check_mode, put=names.put_into if names is not None else None
+                )
             database.commit()
     except (SqlError, RuleError) as error:
         module.fail_json(msg=f"rules on {module.params['database']}: {error}")

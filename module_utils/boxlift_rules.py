@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils.boxlift_serialized import SerializedError
 from ansible.module_utils.boxlift_sql import Database, SqlError, quoted
 
 #: Where old values are kept, in the database ``boxlift`` of the same server.
@@ -97,7 +98,8 @@ class Outcome:
     """What a rule did: rows it held or gave back, or why it did not apply.
 
     ``lacks`` names what the portal's tables lack for the rule; ``exposed`` counts the rows of a table that is
-    there and that the rule could not touch.
+    there and that the rule could not touch. ``former`` names what was given back with a former name of the
+    portal in it, because it could not be rewritten safely.
     """
 
     rule: str
@@ -107,6 +109,7 @@ class Outcome:
     kept: list[str] = field(default_factory=list)
     lacks: list[str] = field(default_factory=list)
     exposed: int = 0
+    former: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data for a module's result."""
@@ -118,6 +121,7 @@ class Outcome:
             "kept": self.kept,
             "lacks": self.lacks,
             "exposed": self.exposed,
+            "former": self.former,
         }
 
 
@@ -170,16 +174,21 @@ class Holder:
             self.prepare()
         return [self._each(rule, dry=dry) for rule in rules]
 
-    def give_back(self, rules: Sequence[Rule], *, dry: bool = False) -> list[Outcome]:
+    def give_back(
+        self, rules: Sequence[Rule], *, dry: bool = False, put: Callable[[str], str] | None = None
+    ) -> list[Outcome]:
         """Undo what the rules say shall not outlive the opening.
 
         A row that somebody changed since it was held keeps its present value and is named in ``kept``.
+
+        :param put: puts the portal's present name where a former one stands: what was held before the portal
+            got its own still has the cloud's. Raises SerializedError where that is not safe.
         """
         outcomes = []
         for rule in rules:
             outcome = Outcome(rule.name, rule.table, applies=rule.table in self._tables)
             if outcome.applies and self._remembers and rule.opening != "keep":
-                self._return_rule(rule, outcome, dry)
+                self._return_rule(rule, outcome, dry, put)
             outcomes.append(outcome)
         return outcomes
 
@@ -329,7 +338,7 @@ class Holder:
             ],
         )
 
-    def _return_rule(self, rule: Rule, outcome: Outcome, dry: bool) -> None:
+    def _return_rule(self, rule: Rule, outcome: Outcome, dry: bool, put: Callable[[str], str] | None) -> None:
         held = self._db.rows(
             "SELECT id, table_name, row_key, old_value, new_value FROM `boxlift`.`held_value`"
             " WHERE release_name = %s AND rule = %s AND returned_at IS NULL ORDER BY id",
@@ -344,12 +353,41 @@ class Holder:
             key, old, new = decoded(key_text), decoded(old_text), decoded(new_text)
             if rule.opening == "set":
                 old = {"VALUE": rule.opening_value}
+            elif put is not None:
+                old, former = self._renamed(old, key if rule.delete else {}, put)
+                outcome.former += [f"{self._place(table, key)}: {why}" for why in former]
             if not self._return_row(rule, table, key, old, new):
-                outcome.kept.append(f"{table} {key_text}")
+                outcome.kept.append(self._place(table, key))
             self._db.run(
                 "UPDATE `boxlift`.`held_value` SET returned_at = CURRENT_TIMESTAMP(6) WHERE id = %s",
                 [held_id],
             )
+
+    @staticmethod
+    def _renamed(
+        old: Mapping[str, Any], key: Mapping[str, Any], put: Callable[[str], str]
+    ) -> tuple[dict[str, Any], list[str]]:
+        """Old values with the portal's present name, and which of them keep a former one, with why."""
+        renamed, former = dict(old), []
+        for name, value in old.items():
+            if not isinstance(value, str):
+                continue
+            try:
+                fresh = put(value)
+            except SerializedError as error:
+                former.append(f"{name}: {error}")
+                continue
+            if name not in key:
+                renamed[name] = fresh
+            elif fresh != value:
+                former.append(f"{name}: part of the row's key")
+        return renamed, former
+
+    def _place(self, table: str, key: Mapping[str, Any]) -> str:
+        """A row for the report. Without a key of its own it is not shown: its values may be secrets."""
+        if set(key) == set(self._db.columns(self._schema, table)):
+            return f"{table}, a row without a key"
+        return f"{table} {encoded(key)}"
 
     def _return_row(
         self,

@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.module_utils.boxlift_names import Names, former_names
 from ansible.module_utils.boxlift_rules import Holder, Rule
 from ansible.module_utils.boxlift_serialized import replaced
 from ansible.module_utils.boxlift_sql import Database
 
 from lab.generator.portal import Portal
 from library import portal_domain_leftovers
-from library.portal_domain_leftovers import Names, former_names, rewrite, search
+from library.portal_domain_leftovers import rewrite, search
 from tests.integration.generated import load_generated
 
 RELEASE, DATABASE = "final-1", "portal_final_1"

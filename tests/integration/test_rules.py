@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from ansible.module_utils.boxlift_names import present_names
 from ansible.module_utils.boxlift_rules import Holder, Rule, RuleError
 from ansible.module_utils.boxlift_sql import Database, SqlError
 
@@ -180,3 +181,83 @@ def test_a_copy_keeps_no_old_values(database: Database) -> None:
     assert [row[1] for row in state(database, "b_mail_mailbox")] == ["N", "N", "N"]
     assert state(database, "b_sip") == []
     assert "held_value" not in database.tables("boxlift")
+
+
+OLD_NAME, NEW_NAME = "acme.bitrix24.ru", "portal.acme.example"
+SITES = {
+    "id": "domain-sites",
+    "table": "b_lang",
+    "where": "TRUE",
+    "set": {"SERVER_NAME": NEW_NAME},
+    "reason": "because",
+    "opening": "keep",
+}
+
+
+@pytest.fixture
+def hooks(database: Database, holder: Holder) -> list[Rule]:
+    """Webhooks and lines that name the portal, held before it got its own name; and then it got one."""
+    packed = f'a:1:{{s:3:"url";s:{len(OLD_NAME) + 8}:"https://{OLD_NAME}";}}'
+    objects = f'O:8:"stdClass":1:{{s:1:"a";s:{len(OLD_NAME)}:"{OLD_NAME}";}}'
+    for statement in (
+        f"CREATE TABLE {SCHEMA}.b_lang (LID CHAR(2) PRIMARY KEY, DEF CHAR(1), SERVER_NAME VARCHAR(255),"
+        " EMAIL VARCHAR(255))",
+        f"INSERT INTO {SCHEMA}.b_lang VALUES ('ex', 'N', '', 'extranet@x.example'),"
+        f" ('s1', 'Y', '{OLD_NAME}', 'no-reply@{NEW_NAME}')",
+        f"CREATE TABLE {SCHEMA}.b_hook (ID INT PRIMARY KEY, URL TEXT)",
+        f"INSERT INTO {SCHEMA}.b_hook VALUES (1, 'https://{OLD_NAME}/in/?a=robot@{OLD_NAME}'),"
+        f" (2, 'https://elsewhere.example/'), (3, '{packed}'), (4, '{objects}')",
+        f"CREATE TABLE {SCHEMA}.b_line (NAME VARCHAR(100), SERVER VARCHAR(100), PRIMARY KEY (NAME))",
+        f"INSERT INTO {SCHEMA}.b_line VALUES ('{OLD_NAME}', 'sip.{OLD_NAME}'), ('b', '{OLD_NAME}')",
+    ):
+        database.run(statement)
+    rules = [
+        rule(id="hooks", table="b_hook", where="URL <> ''", set={"URL": ""}),
+        rule(id="lines", table="b_line", delete=True),
+    ]
+    holder.hold(rules)
+    holder.hold([Rule.parse(SITES)])
+    return rules
+
+
+def test_what_was_held_before_the_portal_got_its_name_comes_back_with_it(
+    database: Database, holder: Holder, hooks: list[Rule]
+) -> None:
+    names = present_names(database, SCHEMA)
+    assert names is not None
+    returned = holder.give_back(hooks, put=names.put_into)
+    urls = dict(state(database, "b_hook"))
+    assert urls["1"] == f"https://{NEW_NAME}/in/?a=no-reply@{NEW_NAME}"
+    assert urls["2"] == "https://elsewhere.example/"
+    assert urls["3"] == f'a:1:{{s:3:"url";s:{len(NEW_NAME) + 8}:"https://{NEW_NAME}";}}'
+    assert OLD_NAME in urls["4"], "objects are not taken apart"
+    # A longer name is another one, and a row's key stays: others may name the row by it.
+    assert state(database, "b_line") == [(OLD_NAME, f"sip.{OLD_NAME}"), ("b", NEW_NAME)]
+    assert [one.former for one in returned] == [
+        ['b_hook {"ID": "4"}: URL: neither a list nor a text nor a number at byte 0'],
+        [f'b_line {{"NAME": "{OLD_NAME}"}}: NAME: part of the row\'s key'],
+    ]
+    assert [one.kept for one in returned] == [[], []]
+
+
+def test_a_portal_without_a_name_of_its_own_gets_its_values_as_they_were(
+    database: Database, holder: Holder, hooks: list[Rule]
+) -> None:
+    database.run(f"UPDATE {SCHEMA}.b_lang SET SERVER_NAME = ''")
+    assert present_names(database, SCHEMA) is None
+    holder.give_back(hooks)
+    assert dict(state(database, "b_hook"))["1"] == f"https://{OLD_NAME}/in/?a=robot@{OLD_NAME}"
+
+
+def test_a_database_without_sites_has_no_names(database: Database) -> None:
+    assert present_names(database, SCHEMA) is None
+
+
+def test_a_row_without_a_key_is_not_shown(database: Database, holder: Holder) -> None:
+    database.run(f"CREATE TABLE {SCHEMA}.b_loose (TOKEN VARCHAR(50))")
+    database.run(f"INSERT INTO {SCHEMA}.b_loose VALUES ('s3cret')")
+    loose = rule(table="b_loose", delete=True)
+    holder.hold([loose])
+    database.run(f"INSERT INTO {SCHEMA}.b_loose VALUES ('s3cret')")
+    (outcome,) = holder.give_back([loose])
+    assert outcome.kept == ["b_loose, a row without a key"]

@@ -67,9 +67,25 @@ def test_a_copy_keeps_no_password_and_no_token_that_we_know_of() -> None:
     }
     emptied = {(raw.get("table"), column) for raw in COMMON + COPY for column in raw.get("set", {})}
     deleted = {raw["table"] for raw in COMMON + COPY if raw.get("delete") and "where" not in raw}
-    # People sign in to a copy with the password that they have in production.
-    kept = {("b_user", "PASSWORD")}
+    # People sign in to a copy with the password that they have in production; whose a value is is no secret.
+    kept = {("b_user", "PASSWORD"), ("b_sale_bizval", "CONSUMER_KEY")}
     assert {found for found in known - emptied - kept if found[0] not in deleted} == set()
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        ("b_clouds_file_bucket", "SETTINGS"),
+        ("b_ldap_server", "ADMIN_PASSWORD"),
+        ("b_sale_pay_system_action", "PARAMS"),
+        ("b_sale_bizval", "PROVIDER_VALUE"),
+        ("b_sale_cashbox", "SETTINGS"),
+        ("b_imconnectors_status", "DATA"),
+    ],
+)
+def test_a_copy_keeps_no_account_of_production_elsewhere(table: str, column: str) -> None:
+    emptied = {(raw.get("table"), name) for raw in COPY for name in raw.get("set", {})}
+    assert (table, column) in emptied
 
 
 # portal_runtime I, row by row.

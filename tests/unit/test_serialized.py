@@ -7,12 +7,12 @@ import shutil
 import subprocess
 
 import pytest
+from ansible.module_utils.boxlift_names import Names
 from ansible.module_utils.boxlift_serialized import SerializedError, looks_serialized, replaced
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lab.generator.words import serialized
-from library.portal_domain_leftovers import Names
 
 OLD, NEW = "acme.bitrix24.ru", "портал.example"
 
