@@ -12,6 +12,7 @@ from itertools import chain, cycle
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.boxlift_sample import Question, Sample, backticked
 from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError, quoted
 
 DOCUMENTATION = r"""
@@ -62,6 +63,11 @@ options:
           - phone
           - text
       where: {description: Condition on the rows., type: str, default: ""}
+  known:
+    description: Columns that somebody has looked at, as C(table.COLUMN) with wildcards.
+    type: list
+    elements: str
+    default: []
   keep_logins:
     description: Logins of accounts that keep their names, as the administrator's of those who use the copy.
     type: list
@@ -89,6 +95,13 @@ unhandled:
   description: Own fields of the portal that hold text and that no rule names.
   returned: always
   type: list
+persons:
+  description: >-
+    Columns that no rule names and that look like persons' data, by their name or by addresses of mail and
+    telephone numbers in a table's newest rows: C(table.COLUMN) to what it looks like (mail, telephone, name).
+    Never a value.
+  returned: always
+  type: dict
 """
 
 #: Rows of values that one statement takes.
@@ -106,6 +119,21 @@ KEYLESS = frozenset({"array", "delete", "text"})
 TEXT_TYPES = frozenset({"char", "varchar", "tinytext", "text", "mediumtext", "longtext"})
 #: Own fields of the product's types (portal_runtime G; samples).
 OWN_FIELDS = "b_uts_*"
+#: An address of mail that is nobody's pseudonym, in whatever text.
+ADDRESS = rf"[A-Za-z0-9]@(?!{re.escape(DOMAIN)})[A-Za-z0-9.-]{{1,100}}[.][A-Za-z]{{2}}"
+#: A telephone number with its country's code, or Russia's as people write it there; no part of a longer one.
+NUMBER = (
+    r"(?<![0-9A-Za-z])(?:[+][1-9][0-9 ()-]{8,16}[0-9]|[78][ (-]{0,2}[0-9]{3}[ )-]{0,2}[0-9]{3}[ -]?[0-9]{2}"
+    r"[ -]?[0-9]{2})(?![0-9A-Za-z])"
+)
+#: Columns that are called like what persons have.
+PERSONAL = re.compile(
+    r"(?i)(?:first|last|second|middle|full|user|author|person|contact|client)_?name|surname|patronymic"
+    r"|birth|passport|e_?mail|phone|mobile"
+)
+#: And hold switches or names of something else.
+SWITCHES = re.compile(r"(?i)(?:_id|_type|_code|_format|_template|_confirmed|_verified)$")
+SHORTEST_TEXT = 6
 _DIGIT = re.compile(r"[0-9]")
 
 
@@ -254,6 +282,33 @@ class Copy:
             if self._db.value(f"SELECT 1 FROM {self._name(table)} WHERE {quoted(column)} > '' LIMIT 1")
         ]
 
+    def persons(self, rules: Sequence[Rule], known: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+        """Columns that no rule names and that look like persons' data; own fields are told apart."""
+        sample = Sample(self._db, self._schema)
+        emptied = {rule.table for rule in rules if rule.kind == "delete" and not rule.where}
+        ruled = {(rule.table, column) for rule in rules for column in rule.columns}
+        for table, columns in sample.columns().items():
+            if table in emptied or fnmatchcase(table, OWN_FIELDS):
+                continue
+            names = [
+                column.name
+                for column in columns
+                if column.length >= SHORTEST_TEXT
+                and (table, column.name) not in ruled
+                and not any(fnmatchcase(f"{table}.{column.name}", pattern) for pattern in known)
+            ]
+            questions: dict[str, Question] = {}
+            for name in names:
+                questions[f"{name} mail"] = (f"{backticked(name)} REGEXP %s", [ADDRESS])
+                questions[f"{name} telephone"] = (f"{backticked(name)} REGEXP %s", [NUMBER])
+                if PERSONAL.search(name) and not SWITCHES.search(name):
+                    questions[f"{name} name"] = (f"{backticked(name)} > ''", [])
+            fitting = sample.fitting(table, names, questions)
+            for name in names:
+                looks = [kind for kind in ("mail", "telephone", "name") if f"{name} {kind}" in fitting]
+                if looks:
+                    yield f"{table}.{name}", looks
+
     def _replace(self, rule: Rule, column: str, pseudonyms: Pseudonyms) -> int:
         table, own = self._name(rule.table), quoted(column)
         condition = f"{own} > '' AND {self._condition(rule)}"
@@ -362,6 +417,7 @@ def main() -> None:
             "key": {"type": "str", "default": "", "no_log": True},
             "pools": {"type": "dict", "default": {}},
             "rules": {"type": "list", "elements": "dict", "required": True, "options": rule},
+            "known": {"type": "list", "elements": "str", "default": []},
             "keep_logins": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -386,10 +442,15 @@ def main() -> None:
         pseudonyms = Pseudonyms(module.params["key"], module.params["pools"])
         rows = {} if module.check_mode else {item.name: copy.apply(item, pseudonyms) for item in undone}
         unhandled = copy.unhandled()
+        persons = dict(copy.persons(rules, module.params["known"]))
     except SqlError as error:
         module.fail_json(msg=f"persons of {module.params['release']} keep their names: {error}")
     module.exit_json(
-        changed=bool(undone), rules=list(told(rules, rows)), inapplicable=lacking, unhandled=unhandled
+        changed=bool(undone),
+        rules=list(told(rules, rows)),
+        inapplicable=lacking,
+        unhandled=unhandled,
+        persons=persons,
     )
 
 

@@ -34,7 +34,7 @@ def generated(session: Database) -> Portal:
 def former(session: Database, generated: Portal) -> str:
     assert generated
     (name,) = former_names(session, DATABASE, DOMAIN)
-    return name
+    return str(name)
 
 
 def option(session: Database, module: str, name: str) -> str:

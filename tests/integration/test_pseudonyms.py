@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
+from ansible.module_utils.boxlift_rules import Holder
 from ansible.module_utils.boxlift_sql import Database, SqlError
 
 from filter_plugins.pseudonyms import pseudonym_pools
 from library.portal_pseudonyms import Copy, Pseudonyms, Rule
+from tests.integration.generated import load_generated
+from tests.integration.quiet import copy_rules
+
+ROLE = Path(__file__).parents[2] / "roles" / "portal_pseudonyms"
 
 SCHEMA = "portal_clone_20261122120000"
 RELEASE = "clone-20261122120000"
@@ -115,6 +122,49 @@ def test_what_the_portal_lacks_and_what_no_rule_knows_is_told(database: Database
     _, lacking = copy.resolved(RULES)
     assert lacking == ["b_user.PERSONAL_*", "b_absent"]
     assert copy.unhandled() == ["b_uts_crm_lead.UF_NOTE"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "row", "expected"),
+    [
+        ("NOTE TEXT", "'call anna@acme.example!'", {"b_acme.NOTE": ["mail"]}),
+        ("NOTE TEXT", "'p0123456789ab@pseudonym.invalid'", {}),
+        ("NOTE BLOB", "'Anna: +7 (912) 345-67-89'", {"b_acme.NOTE": ["telephone"]}),
+        ("NOTE TEXT", "'89123456789 or 8 912 345 67 89'", {"b_acme.NOTE": ["telephone"]}),
+        ("NOTE TEXT", "'+49 30 123456'", {"b_acme.NOTE": ["telephone"]}),
+        ("NOTE TEXT", "'2026-11-22 10:00:00, no 1795000000, a89123456789, 7912345678901234'", {}),
+        ("NOTE TEXT", "'user@localhost, @anna, 8 800'", {}),
+        ("CONTACT_NAME VARCHAR(50)", "'Anna'", {"b_acme.CONTACT_NAME": ["name"]}),
+        ("CONTACT_NAME VARCHAR(50)", "''", {}),
+        ("EMAIL_CONFIRMED CHAR(1), EMAIL_TYPE VARCHAR(50)", "'Y', 'WORK'", {}),
+        ("PHONE VARCHAR(50)", "'+7 912 345 67 89'", {"b_acme.PHONE": ["telephone", "name"]}),
+        ("KNOWN TEXT", "'anna@acme.example'", {}),
+    ],
+)
+def test_persons_without_a_rule_are_told_by_their_place(
+    database: Database, columns: str, row: str, expected: dict[str, list[str]]
+) -> None:
+    database.run(f"CREATE TABLE {SCHEMA}.b_acme (ID INT PRIMARY KEY, {columns})")
+    database.run(f"INSERT INTO {SCHEMA}.b_acme VALUES (1, {row})")
+    copy = Copy(database, RELEASE, SCHEMA, [])
+    rules, _ = copy.resolved(RULES)
+    found = dict(copy.persons(rules, ["b_acme.KNOWN"]))
+    assert {place: looks for place, looks in found.items() if place.startswith("b_acme.")} == expected
+
+
+def test_a_whole_portal_keeps_persons_only_where_they_are_told(session: Database) -> None:
+    load_generated(session, SCHEMA)
+    role = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+    rules = [
+        Rule(raw["table"], tuple(raw.get("columns", ())), raw["kind"], raw.get("where", ""))
+        for raw in role["__portal_pseudonyms_rules"]
+    ]
+    Holder(session, RELEASE, SCHEMA, remember=False).hold(copy_rules())
+    session.commit()
+    give(session, rules)
+    copy = Copy(session, RELEASE, SCHEMA, [])
+    found, _ = copy.resolved(rules)
+    assert dict(copy.persons(found, role["__portal_pseudonyms_known"])) == {}
 
 
 def test_a_look_changes_nothing_on_the_server(database: Database) -> None:

@@ -195,7 +195,7 @@ SITES = {
 
 
 @pytest.fixture
-def hooks(database: Database, holder: Holder) -> list[Rule]:
+def hooks(database: Database) -> list[Rule]:
     """Webhooks and lines that name the portal, held before it got its own name; and then it got one."""
     packed = f'a:1:{{s:3:"url";s:{len(OLD_NAME) + 8}:"https://{OLD_NAME}";}}'
     objects = f'O:8:"stdClass":1:{{s:1:"a";s:{len(OLD_NAME)}:"{OLD_NAME}";}}'
@@ -215,17 +215,16 @@ def hooks(database: Database, holder: Holder) -> list[Rule]:
         rule(id="hooks", table="b_hook", where="URL <> ''", set={"URL": ""}),
         rule(id="lines", table="b_line", delete=True),
     ]
-    holder.hold(rules)
-    holder.hold([Rule.parse(SITES)])
+    Holder(database, "final-1", SCHEMA).hold([*rules, Rule.parse(SITES)])
     return rules
 
 
 def test_what_was_held_before_the_portal_got_its_name_comes_back_with_it(
-    database: Database, holder: Holder, hooks: list[Rule]
+    database: Database, hooks: list[Rule]
 ) -> None:
     names = present_names(database, SCHEMA)
     assert names is not None
-    returned = holder.give_back(hooks, put=names.put_into)
+    returned = Holder(database, "final-1", SCHEMA).give_back(hooks, put=names.put_into)
     urls = dict(state(database, "b_hook"))
     assert urls["1"] == f"https://{NEW_NAME}/in/?a=no-reply@{NEW_NAME}"
     assert urls["2"] == "https://elsewhere.example/"
@@ -241,11 +240,11 @@ def test_what_was_held_before_the_portal_got_its_name_comes_back_with_it(
 
 
 def test_a_portal_without_a_name_of_its_own_gets_its_values_as_they_were(
-    database: Database, holder: Holder, hooks: list[Rule]
+    database: Database, hooks: list[Rule]
 ) -> None:
     database.run(f"UPDATE {SCHEMA}.b_lang SET SERVER_NAME = ''")
     assert present_names(database, SCHEMA) is None
-    holder.give_back(hooks)
+    Holder(database, "final-1", SCHEMA).give_back(hooks)
     assert dict(state(database, "b_hook"))["1"] == f"https://{OLD_NAME}/in/?a=robot@{OLD_NAME}"
 
 
@@ -253,10 +252,11 @@ def test_a_database_without_sites_has_no_names(database: Database) -> None:
     assert present_names(database, SCHEMA) is None
 
 
-def test_a_row_without_a_key_is_not_shown(database: Database, holder: Holder) -> None:
+def test_a_row_without_a_key_is_not_shown(database: Database) -> None:
     database.run(f"CREATE TABLE {SCHEMA}.b_loose (TOKEN VARCHAR(50))")
     database.run(f"INSERT INTO {SCHEMA}.b_loose VALUES ('s3cret')")
     loose = rule(table="b_loose", delete=True)
+    holder = Holder(database, "final-1", SCHEMA)
     holder.hold([loose])
     database.run(f"INSERT INTO {SCHEMA}.b_loose VALUES ('s3cret')")
     (outcome,) = holder.give_back([loose])

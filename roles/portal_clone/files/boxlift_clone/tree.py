@@ -32,8 +32,15 @@ _STATISTICS = {
     "size": re.compile(r"^Total file size: ([\d,]+)", re.MULTILINE),
     "travelled": re.compile(r"^Total bytes received: ([\d,]+)", re.MULTILINE),
 }
-# Settings with production's passwords, and what somebody saved of them beside: .bak, .old, ~.
-_SETTINGS = ("/bitrix/.settings.php", "/bitrix/.settings_extra.php", "/bitrix/php_interface/dbconn.php")
+# Settings with production's passwords, and what somebody saved of them beside: .bak, .old, ~. Those below
+# local win over a copy's own, and would lead it to production's database (portal_runtime C1, J1).
+_SETTINGS = (
+    "/bitrix/.settings.php",
+    "/bitrix/.settings_extra.php",
+    "/bitrix/php_interface/dbconn.php",
+    "/local/.settings.php",
+    "/local/.settings_extra.php",
+)
 # Caches, backups, what a restore laid beside: none of it is the copy's.
 _LEFT_OUT = (
     *(f"{path}*" for path in _SETTINGS),
