@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
+import os
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -27,6 +30,7 @@ SETTINGS = (
 )
 """What the role `database` sets up on a portal's host, as far as a load depends on it."""
 _START_SECONDS = 60.0
+_STOP_SECONDS = 120.0
 _QUIET_SECONDS = 10.0
 
 
@@ -56,6 +60,22 @@ class Database:
         self.defaults_file.chmod(0o600)
 
     def __enter__(self) -> Database:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        stop(self._process)
+        self._short.cleanup()
+
+    def restart(self) -> None:
+        """Stop in order, which writes all changes to the data files, and start again."""
+        self.value("SHUTDOWN")
+        self._process.wait(_STOP_SECONDS)
+        self._start()
+
+    def _start(self) -> None:
         with (self._folder / "server.log").open("wb") as log:
             self._process = subprocess.Popen(
                 [
@@ -78,13 +98,6 @@ class Database:
         except BaseException:
             self.__exit__(None, None, None)
             raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        stop(self._process)
-        self._short.cleanup()
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -111,6 +124,21 @@ class Database:
                 return str(row[-1]) if row else ""
         finally:
             connection.close()
+
+    @contextlib.contextmanager
+    def pinned(self, processor: int) -> Iterator[None]:
+        """All threads that the server has, and those that they start, run on one processor meanwhile."""
+        before = os.sched_getaffinity(self._process.pid)
+        self._pin({processor})
+        try:
+            yield
+        finally:
+            self._pin(before)
+
+    def _pin(self, processors: set[int]) -> None:
+        for thread in Path(f"/proc/{self._process.pid}/task").iterdir():
+            with contextlib.suppress(ProcessLookupError):
+                os.sched_setaffinity(int(thread.name), processors)
 
     def fresh(self, *, made: bool) -> None:
         """Remove what an earlier run has loaded and let the server come to rest.

@@ -9,6 +9,7 @@ import os
 import shlex
 import shutil
 import statistics
+import sys
 import tempfile
 import threading
 import time
@@ -20,12 +21,13 @@ from typing import Any
 import jinja2
 import pymysql
 
+from bench.backup import Shape
 from bench.database import SETTINGS, Database
 from bench.figure import Figure, Outcome, ratios
 from bench.program import BenchError, program, started
 from bench.rows import Row
 from bench.server import ROOT
-from bench.workshop import Workshop, joined, shell
+from bench.workshop import FULL, MB, Workshop, joined, shell
 
 RELEASE = "bench-1"
 DATABASE = "portal_bench_1"
@@ -36,6 +38,10 @@ _CHANGED = 100
 _QUERIES = 25
 """Questions to the database that stand for a page."""
 _ALONE_SECONDS = 10.0
+_SHAPE = Shape(sql=300 * MB, files=900 * MB, parts=20, file_size=300_000, stored=True)
+_QUICK_SHAPE = Shape(sql=20 * MB, files=60 * MB, parts=5, small_tables=100, stored=True)
+_PRODUCTION, _STAGING = "0", "1"
+"""Processors of the two hosts while pages are counted: what staging does must not take production's."""
 
 # What systemd does on a host: the copy's own server runs until it is stopped.
 _SYSTEMCTL = """\
@@ -79,11 +85,19 @@ class _Hosts:
         shop.tell("making a production to copy")
         self.site.mkdir(parents=True)
         (self.base / "current").symlink_to(f"releases/{RELEASE}")
-        parts = f"cat {joined(shop.main.parts)} | {program('gzip')} -dc"
-        shop.run(shell(f"{parts} | {program('tar')} x -C {self.site} --exclude=bitrix/backup"))
+        backup = shop.backup("production-backup", _SHAPE if shop.scale is FULL else _QUICK_SHAPE)
+        parts = f"cat {joined(backup.parts)} | {program('gzip')} -dc"
+        shop.run(shell(f"{parts} | {program('tar')} x -C {self.site}"))
+        shutil.rmtree(backup.folder)
+        dumps = self.site / "bitrix" / "backup"
+        (dump,) = dumps.glob("*_full.sql")
         shop.database.value(f"DROP DATABASE IF EXISTS {DATABASE}")
         shop.database.value(f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
-        shop.run([*shop.client()[:-1], DATABASE], stdin=shop.dump)
+        shop.run([*shop.client()[:-1], DATABASE], stdin=dump)
+        shutil.rmtree(dumps)
+        # Right after a load a backup would carry the load's whole redo log and play it again: a restart
+        # leaves the changes in the data files, as they are on a server that has run for a day.
+        shop.database.restart()
         (self.staging / "releases").mkdir(parents=True)
         self.copies.mkdir()
         settings = self._short / "settings"
@@ -91,11 +105,12 @@ class _Hosts:
         lines = "".join(f"{word.removeprefix('--')}\n" for word in SETTINGS)
         (settings / "bench.cnf").write_text(f"[mysqld]\n{lines}")
         self._write("source", self._source())
-        self._write(
-            "ssh",
-            "#!/bin/bash\nwhile [[ $1 == -* ]]; do shift; done\nshift\n"
-            f'SSH_ORIGINAL_COMMAND="$*" exec bash {self._short}/source\n',
-        )
+        for name, prefix in (("ssh", ""), ("ssh-pinned", f"taskset --cpu-list {_PRODUCTION} ")):
+            self._write(
+                name,
+                "#!/bin/bash\nwhile [[ $1 == -* ]]; do shift; done\nshift\n"
+                f'SSH_ORIGINAL_COMMAND="$*" exec {prefix}bash {self._short}/source\n',
+            )
         programs = self._short / "programs"
         programs.mkdir()
         text = _SYSTEMCTL.replace("SOCKETS", str(self._short)).replace("COPIES", str(self.copies))
@@ -122,14 +137,17 @@ class _Hosts:
         path.write_text(text, encoding="utf-8")
         path.chmod(0o755)
 
-    def order(self) -> tuple[str, list[str]]:
-        """The name of another copy, and the command that makes it."""
+    def order(self, *, pinned: bool = False) -> tuple[str, list[str]]:
+        """The name of another copy, and the command that makes it.
+
+        :param pinned: production's part on production's processor, staging's on staging's.
+        """
         self._number += 1
         name = f"clone-{20260101000000 + self._number}"
         told: dict[str, Any] = {
             "release": name,
             "method": "physical",
-            "ssh": str(self._short / "ssh"),
+            "ssh": str(self._short / ("ssh-pinned" if pinned else "ssh")),
             "address": "production",
             "source": RELEASE,
             "database": DATABASE,
@@ -152,7 +170,8 @@ class _Hosts:
         path.write_text(json.dumps(told))
         command = (
             f"PYTHONPATH={_PROGRAM} PATH={self._short}/programs:/usr/sbin:$PATH"
-            f" exec python3 -m boxlift_clone {path}"
+            f" exec {f'taskset --cpu-list {_STAGING} ' if pinned else ''}{sys.executable}"
+            f" -m boxlift_clone {path}"
         )
         return name, shell(command)
 
@@ -201,6 +220,7 @@ class _Pages:
         self.pages = 0
 
     def _serve(self, questions: Sequence[str]) -> None:
+        os.sched_setaffinity(0, {int(_PRODUCTION)})  # this thread alone
         connection = pymysql.connect(read_default_file=self._options, database=DATABASE, autocommit=True)
         with connection, connection.cursor() as cursor:
             while not self._stop.is_set():
@@ -271,11 +291,11 @@ def _one(shop: Workshop, hosts: _Hosts, other: Database, found: _Series) -> None
     found.again.append(hosts.figures(second)["files"]["seconds"])
     hosts.remove(first, second)
     pages = _Pages(shop.database)
-    with pages.served():
+    with shop.database.pinned(int(_PRODUCTION)), pages.served():
         time.sleep(_ALONE_SECONDS)
         alone = pages.pages / _ALONE_SECONDS
         began, before = time.monotonic(), pages.pages
-        third, command = hosts.order()
+        third, command = hosts.order(pinned=True)
         with started(command) as process:
             process.wait()
         meanwhile = (pages.pages - before) / (time.monotonic() - began)
@@ -308,10 +328,12 @@ ROWS = (
         "clone",
         "a copy of production for staging, and another one after one upload in a hundred changed",
         "`mariadb-dump | mariadb`, then `rsync` from scratch",
-        "The program of the role `portal_clone`, with the command of `portal_reader` at the other end of a "
-        "pipe instead of SSH, which the tools do without too. The whole copy ends when its database server "
-        "answers. Pages are rounds of 25 questions to production's database, before and during a copy, on "
-        "the same cores: production and staging share this machine.",
+        "A portal of 1.2 GB: a dump of 300 MB, files of 300 KB in the mean. The program of the role "
+        "`portal_clone`, with the command of `portal_reader` at the other end of a pipe instead of SSH, "
+        "which the tools do without too. Production's server has written its changes to the data files "
+        "before, as one that has run for a day. The whole copy ends when its database server answers. Pages "
+        "are rounds of 25 questions to production's database, before and during a copy: they, that server "
+        "and what the copy runs on production have one processor, what it runs on staging has the other.",
         _whole,
     ),
 )
