@@ -32,7 +32,7 @@ from bench.workshop import FULL, MB, Workshop, joined, shell
 RELEASE = "bench-1"
 DATABASE = "portal_bench_1"
 _SOURCE = ROOT / "roles" / "portal_reader" / "templates" / "source.sh.j2"
-_PROGRAM = ROOT / "roles" / "portal_clone" / "files"
+_PROGRAMS = ":".join(str(ROOT / "roles" / role / "files") for role in ("portal_clone", "portal_reader"))
 _CHANGED = 100
 """One upload in so many changes between two copies."""
 _QUERIES = 25
@@ -169,7 +169,7 @@ class _Hosts:
         path = self._short / f"{name}.json"
         path.write_text(json.dumps(told))
         command = (
-            f"PYTHONPATH={_PROGRAM} PATH={self._short}/programs:/usr/sbin:$PATH"
+            f"PYTHONPATH={_PROGRAMS} PATH={self._short}/programs:/usr/sbin:$PATH"
             f" exec {f'taskset --cpu-list {_STAGING} ' if pinned else ''}{sys.executable}"
             f" -m boxlift_clone {path}"
         )

@@ -20,12 +20,12 @@ import pymysql
 import pytest
 from ansible.module_utils.boxlift_sql import Database
 
+from boxlift_reader.fault import InterruptedPullError, PullError
+from boxlift_reader.state import State, Status
 from library import portal_side
 from roles.portal_clone.files.boxlift_clone import __main__ as program
 from roles.portal_clone.files.boxlift_clone import logical, physical, rows, server
-from roles.portal_clone.files.boxlift_clone.fault import CloneError, InterruptedCopyError
 from roles.portal_clone.files.boxlift_clone.order import Order
-from roles.portal_clone.files.boxlift_clone.state import State, Status
 from tests.templates.renderer import renderer_of
 
 pytestmark = [
@@ -334,7 +334,7 @@ def test_a_stream_that_was_cut_begins_again(
 ) -> None:
     real = Path(order.ssh).read_text()
     Path(order.ssh).write_text(f"{real.rstrip()} | head -c 100000; exit 255\n".replace("exec bash", "bash"))
-    with program._alone(order), pytest.raises(InterruptedCopyError, match="the line to production broke"):
+    with program._alone(order), pytest.raises(InterruptedPullError, match="the line to production broke"):
         program._copy(order)
     status = json.loads((order.folder / "status.json").read_text())
     assert (status["state"], status["exit"]) == ("failed", 4)
@@ -367,7 +367,7 @@ def test_killed_after_any_stage_it_goes_on(
 def test_two_copies_at_once(order: Order) -> None:
     with (
         program._alone(order),
-        pytest.raises(CloneError, match="another copy is being made"),
+        pytest.raises(PullError, match="another copy is being made"),
         program._alone(order),
     ):
         pass
@@ -427,7 +427,7 @@ def test_a_backup_that_holds_up_production_is_given_up(
     (programs / "mariadb-backup").chmod(0o700)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     began = time.monotonic()
-    with program._alone(order), pytest.raises(InterruptedCopyError, match="held production's tables for 2 s"):
+    with program._alone(order), pytest.raises(InterruptedPullError, match="held production's tables for 2 s"):
         program._copy(order)
     assert time.monotonic() - began < 50
     assert list(tmp_path.glob("boxlift-reader.*")) == []

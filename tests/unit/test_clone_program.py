@@ -12,12 +12,14 @@ from typing import Any
 
 import pytest
 
+from boxlift_reader import rsync as files
+from boxlift_reader import source, uploads
+from boxlift_reader.fault import Code, InterruptedPullError, PullError, RefusedError
+from boxlift_reader.state import State, Status
+from boxlift_reader.stream import Ended, flow
 from roles.portal_clone.files.boxlift_clone import __main__ as main
-from roles.portal_clone.files.boxlift_clone import physical, report, rows, schema, source, tree
-from roles.portal_clone.files.boxlift_clone.fault import CloneError, Code, InterruptedCopyError, RefusedError
+from roles.portal_clone.files.boxlift_clone import physical, report, schema, tree
 from roles.portal_clone.files.boxlift_clone.order import Order
-from roles.portal_clone.files.boxlift_clone.state import State, Status
-from roles.portal_clone.files.boxlift_clone.stream import Ended, flow
 
 PYTHON = sys.executable
 TALK = [PYTHON, "-c", "import sys; sys.stdout.write('x' * 300000)"]
@@ -67,7 +69,7 @@ def test_an_order(tmp_path: Path) -> None:
     "changed", [{"release": "final-1"}, {"release": "clone-1/../.."}, {"database": "mysql`; DROP"}]
 )
 def test_an_order_that_names_what_must_not_be_touched(tmp_path: Path, changed: dict[str, str]) -> None:
-    with pytest.raises(CloneError, match="is no name of"):
+    with pytest.raises(PullError, match="is no name of"):
         order(tmp_path, **changed)
 
 
@@ -75,7 +77,7 @@ def test_an_order_that_names_what_must_not_be_touched(tmp_path: Path, changed: d
 def test_a_cut_order(tmp_path: Path, text: str) -> None:
     path = tmp_path / "order.json"
     path.write_text(text)
-    with pytest.raises(CloneError, match="no order of a copy"):
+    with pytest.raises(PullError, match="no order of a copy"):
         Order.read(path)
 
 
@@ -115,13 +117,13 @@ def test_the_one_who_broke_the_chain_is_named(chain: list[list[str]], guilty: in
 @pytest.mark.parametrize(
     ("code", "said", "kind", "text"),
     [
-        (255, "ssh: connect to host: No route to host", InterruptedCopyError, "the line to production broke"),
+        (255, "ssh: connect to host: No route to host", InterruptedPullError, "the line to production broke"),
         (6, "refused: this key reads the portal", RefusedError, "this key reads the portal"),
-        (1, "[00] error: write: No space left on device", InterruptedCopyError, "production's disk is full"),
-        (1, "mariadb-backup: Error: failed to connect", InterruptedCopyError, "production could not send"),
+        (1, "[00] error: write: No space left on device", InterruptedPullError, "production's disk is full"),
+        (1, "mariadb-backup: Error: failed to connect", InterruptedPullError, "production could not send"),
     ],
 )
-def test_what_went_wrong_on_the_source(code: int, said: str, kind: type[CloneError], text: str) -> None:
+def test_what_went_wrong_on_the_source(code: int, said: str, kind: type[PullError], text: str) -> None:
     found = source.of_source(code, said)
     assert isinstance(found, kind)
     assert text in str(found)
@@ -215,7 +217,7 @@ def rsync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A program in rsync's place: prints, complains, ends as the test wants."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    monkeypatch.setattr(tree, "_ENVIRONMENT", {"PATH": f"{folder}:/usr/bin:/bin"})
+    monkeypatch.setattr(files, "_ENVIRONMENT", {"PATH": f"{folder}:/usr/bin:/bin"})
     return folder / "rsync"
 
 
@@ -224,7 +226,7 @@ def test_what_rsync_says(tmp_path: Path, rsync: Path) -> None:
     seen: list[int] = []
     moved = tree._rsync(order(tmp_path), [], seen.append)
     assert seen == [1000, 2000]
-    assert moved == tree.Moved(files=1234, bytes=4321, size=5000000, travelled=5432)
+    assert moved == files.Moved(files=1234, bytes=4321, size=5000000, travelled=5432)
 
 
 def test_files_that_vanish_are_no_failure(tmp_path: Path, rsync: Path) -> None:
@@ -243,7 +245,7 @@ def test_files_that_vanish_are_no_failure(tmp_path: Path, rsync: Path) -> None:
 )
 def test_what_rsync_s_end_means(tmp_path: Path, rsync: Path, end: str, text: str) -> None:
     program(rsync, end)
-    with pytest.raises(CloneError, match=text):
+    with pytest.raises(PullError, match=text):
         tree._rsync(order(tmp_path), [])
 
 
@@ -252,8 +254,8 @@ def test_missing_files_are_told_apart(tmp_path: Path) -> None:
         tmp_path / "ssh",
         "cat >/dev/null; printf '1\\tthere\\n2\\tabsent\\n3\\tabsent\\n\\n1\\n3\\n'",
     )
-    found = rows.Missing()
-    rows._ask(order(tmp_path, ssh=str(ssh)), [("1", "a/1"), ("2", "a/2"), ("3", "a/3")], found)
+    found = uploads.Missing()
+    uploads._ask(order(tmp_path, ssh=str(ssh)), [("1", "a/1"), ("2", "a/2"), ("3", "a/3")], found)
     assert (found.late, found.deleted, found.lost) == (["1 a/1"], ["2 a/2"], ["3 a/3"])
 
 
@@ -264,7 +266,7 @@ def test_definers_of_production_are_left_out() -> None:
 def test_the_next_copy_is_reckoned_from_the_last(tmp_path: Path) -> None:
     asked = order(tmp_path, database_bytes=2000)
     asked.copies.mkdir()
-    ahead = report.ahead(asked, tree.Moved(files=1, bytes=10, size=1000, travelled=20))
+    ahead = report.ahead(asked, files.Moved(files=1, bytes=10, size=1000, travelled=20))
     assert ahead["seconds"] is None
     last = {
         "method": "physical",
@@ -273,7 +275,7 @@ def test_the_next_copy_is_reckoned_from_the_last(tmp_path: Path) -> None:
         "files": {"bytes": 0, "size": 1000, "seconds": 3.0},
     }
     (asked.copies / "last.json").write_text(json.dumps(last))
-    ahead = report.ahead(asked, tree.Moved(files=1, bytes=10, size=1000, travelled=20))
+    ahead = report.ahead(asked, files.Moved(files=1, bytes=10, size=1000, travelled=20))
     assert ahead["database_travels"] == 500
     assert ahead["seconds"] == pytest.approx(10 * 2 + 5 + 3)
 
@@ -291,12 +293,12 @@ def test_what_was_copied_of_another_release_goes_with_its_server(
 
     def pull(*_: object) -> None:
         left.extend(path.name for path in found.folder.iterdir())
-        raise InterruptedCopyError("enough")
+        raise InterruptedPullError("enough")
 
     monkeypatch.setattr(source, "ask", lambda *_: "final-1")
     monkeypatch.setattr(source, "run", lambda words, _: ran.append(words))
     monkeypatch.setattr(physical, "pull", pull)
-    with pytest.raises(InterruptedCopyError, match="enough"):
+    with pytest.raises(InterruptedPullError, match="enough"):
         main._fill(found, Status(found.folder))
     assert ran == [["systemctl", "stop", "boxlift-database@clone-20261122100000.service"]]
     assert left == ["state.json"]

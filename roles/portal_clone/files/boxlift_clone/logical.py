@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import time
 
-from . import server, source
+from boxlift_reader import source, sql
+from boxlift_reader.state import State, Status
+from boxlift_reader.stream import flow
+
 from .order import Order
-from .state import State, Status
-from .stream import flow
 
 
 def pull(order: Order, state: State, status: Status) -> None:
     """Pull production's database into a database of this host's server; what is there of it goes first."""
     if state.done("database"):
         return
-    connection = server.connect(order.options_file)
+    connection = sql.connect(order.options_file)
     name = f"`{order.own_database}`"
-    server.execute(connection, f"DROP DATABASE IF EXISTS {name}")
-    server.execute(connection, f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE {order.collation}")
+    sql.execute(connection, f"DROP DATABASE IF EXISTS {name}")
+    sql.execute(connection, f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE {order.collation}")
     connection.close()
     status.stage("database", None)
     moved = flow(

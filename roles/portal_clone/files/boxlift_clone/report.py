@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from boxlift_reader.rsync import Moved
+from boxlift_reader.state import State, durable
+
 from .order import Method, Order
-from .state import State, durable
-from .tree import Moved
 
 _LISTED = 1000
 """Missing files that the report names; it counts them all."""

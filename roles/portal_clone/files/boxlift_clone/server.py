@@ -6,13 +6,14 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pymysql
 
-from .fault import DatabaseError
+from boxlift_reader.fault import DatabaseError
+from boxlift_reader.source import run
+from boxlift_reader.sql import connect
+
 from .order import Order
-from .source import run
 
 _START_SECONDS = 900.0
 _LAYOUT = ("innodb_page_size", "innodb_data_file_path", "innodb_undo_tablespaces")
@@ -111,26 +112,3 @@ def start(order: Order) -> None:
             time.sleep(0.2)
         else:
             return
-
-
-def connect(options_file: Path) -> pymysql.Connection[Any]:
-    """A session as the administrator, by a client option file."""
-    return pymysql.connect(
-        read_default_file=str(options_file),
-        charset="utf8mb4",
-        autocommit=True,
-        init_command="SET sql_mode='', time_zone='+00:00'",
-    )
-
-
-def rows(connection: pymysql.Connection[Any], statement: str, *values: str) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
-        return list(cursor.fetchall())
-
-
-def execute(connection: pymysql.Connection[Any], statement: str) -> None:
-    """Run a statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement)
