@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-import getpass
 import hashlib
 import json
 import os
 import shutil
-import subprocess
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pymysql
 import pytest
 from ansible.module_utils.boxlift_sql import Database
 
@@ -26,7 +21,7 @@ from library import portal_side
 from roles.portal_clone.files.boxlift_clone import __main__ as program
 from roles.portal_clone.files.boxlift_clone import logical, physical, rows, server
 from roles.portal_clone.files.boxlift_clone.order import Order
-from tests.templates.renderer import renderer_of
+from tests.integration.source_server import ME, OLD, Server
 
 pytestmark = [
     pytest.mark.slow,
@@ -35,143 +30,7 @@ pytestmark = [
         reason="mariadb-backup or zstd is not installed (apt-get install mariadb-backup zstd)",
     ),
 ]
-ME = getpass.getuser()
-OLD, NEW = "portal_final_1", "portal_clone_20261122100000"
-TABLES = """
-CREATE TABLE b_file (ID INT PRIMARY KEY AUTO_INCREMENT, SUBDIR VARCHAR(255), FILE_NAME VARCHAR(255),
-  FILE_SIZE BIGINT, HANDLER_ID VARCHAR(50));
-CREATE TABLE b_text (ID INT PRIMARY KEY AUTO_INCREMENT, BODY LONGTEXT, FULLTEXT KEY BODY (BODY));
-CREATE TABLE b_blob (ID INT PRIMARY KEY, BODY LONGBLOB) ROW_FORMAT=COMPRESSED;
-CREATE TABLE b_old (ID INT PRIMARY KEY, WORD VARCHAR(50)) ENGINE=MyISAM;
-CREATE TABLE b_parent (ID INT PRIMARY KEY) ENGINE=InnoDB;
-CREATE TABLE b_child (ID INT PRIMARY KEY, PARENT INT,
-  FOREIGN KEY (PARENT) REFERENCES b_parent (ID) ON DELETE CASCADE);
-CREATE TABLE `b_with-dash` (ID INT PRIMARY KEY);
-CREATE TRIGGER b_text_insert BEFORE INSERT ON b_text FOR EACH ROW SET NEW.BODY = TRIM(NEW.BODY);
-CREATE VIEW b_view AS SELECT ID FROM b_text;
-INSERT INTO b_text (BODY) VALUES ('привет 🙂'), ('second');
-INSERT INTO b_blob VALUES (1, REPEAT(UNHEX('00FF27'), 10000));
-INSERT INTO b_old VALUES (1, 'old');
-INSERT INTO b_parent VALUES (1), (2);
-INSERT INTO b_child VALUES (1, 1), (2, 2);
-"""
-
-
-class Server:
-    """A MariaDB in a folder."""
-
-    def __init__(self, folder: Path, settings: tuple[str, ...] = ()) -> None:
-        self.folder, self.socket = folder, folder / "s.sock"
-        self.options = folder / "client.cnf"
-        self._settings = settings
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def make(self) -> None:
-        self.folder.mkdir()
-        subprocess.run(
-            [
-                "mariadb-install-db",
-                "--no-defaults",
-                f"--datadir={self.folder / 'data'}",
-                f"--user={ME}",
-                "--auth-root-authentication-method=socket",
-                f"--auth-root-socket-user={ME}",
-                "--skip-test-db",
-            ],
-            check=True,
-            capture_output=True,
-        )
-        self.options.write_text(f"[client]\nsocket={self.socket}\nuser=root\n")
-
-    def start(self, *words: str) -> None:
-        own = words or (
-            "--no-defaults",
-            f"--datadir={self.folder / 'data'}",
-            f"--socket={self.socket}",
-            f"--pid-file={self.folder / 'pid'}",
-            "--skip-networking",
-            "--innodb-buffer-pool-size=32M",
-            *self._settings,
-        )
-        program = shutil.which("mariadbd", path="/usr/sbin:/usr/bin") or "mariadbd"
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [program, *own, f"--user={ME}", f"--tmpdir={self.folder}"], stdout=log, stderr=log
-            )
-        for _ in range(300):
-            try:
-                self.connect().close()
-            except pymysql.MySQLError:
-                time.sleep(0.1)
-            else:
-                return
-        raise RuntimeError((self.folder / "log").read_text()[-3000:])
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait(60)
-
-    def connect(self, database: str | None = None) -> pymysql.Connection[Any]:
-        return pymysql.connect(unix_socket=str(self.socket), user="root", database=database, autocommit=True)
-
-    def run(self, statements: str, database: str | None = None) -> None:
-        subprocess.run(
-            [
-                "mariadb",
-                f"--defaults-file={self.options}",
-                "--default-character-set=utf8mb4",
-                *([database] if database else []),
-            ],
-            input=statements,
-            text=True,
-            check=True,
-        )
-
-    def rows(self, statement: str, database: str | None = None) -> list[tuple[Any, ...]]:
-        with self.connect(database) as connection, connection.cursor() as cursor:
-            cursor.execute(statement)
-            return list(cursor.fetchall())
-
-    def sums(self, database: str) -> dict[str, int]:
-        tables = [
-            name for name, kind in self.rows(f"SHOW FULL TABLES FROM {database}") if kind == "BASE TABLE"
-        ]
-        return {name: self.rows(f"CHECKSUM TABLE {database}.`{name}`")[0][1] for name in tables}
-
-
-@pytest.fixture
-def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server at work: the active portal, another release, accounts of its own."""
-    found = Server(tmp_path_factory.mktemp("p", numbered=True) / "s")
-    found.make()
-    found.start()
-    try:
-        for name in (OLD, "portal_rehearsal_1", "boxlift", "`odd-name`"):
-            found.run(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-            found.run(f"CREATE TABLE {name}.environment (ID INT PRIMARY KEY)")
-        found.run(
-            "CREATE USER portal@localhost IDENTIFIED BY 'of production'; CREATE USER x@'%' IDENTIFIED BY 'x'"
-        )
-        found.run(f"DROP TABLE {OLD}.environment; USE {OLD}; {TABLES}")
-        yield found
-    finally:
-        found.kill()
-
-
-@pytest.fixture
-def portal(tmp_path: Path, production: Server) -> Path:
-    """The portal's folder in production, with uploads."""
-    base = tmp_path / "production"
-    upload = base / "releases" / "final-1" / "upload" / "disk"
-    upload.mkdir(parents=True)
-    (base / "current").symlink_to("releases/final-1")
-    values = []
-    for number in range(1, 6):
-        (upload / f"{number}.pdf").write_text(f"file {number}")
-        values.append(f"({number}, 'disk', '{number}.pdf', 6)")
-    production.run(f"INSERT INTO b_file (ID, SUBDIR, FILE_NAME, FILE_SIZE) VALUES {', '.join(values)}", OLD)
-    return base
+NEW = "portal_clone_20261122100000"
 
 
 def copied(order: Order) -> Server:
@@ -181,40 +40,14 @@ def copied(order: Order) -> Server:
 
 
 @pytest.fixture
-def short() -> Iterator[str]:
-    """A folder for sockets, whose paths have at most 107 bytes."""
-    with tempfile.TemporaryDirectory(prefix="c-") as name:
-        yield name
-
-
-@pytest.fixture
 def order(
     tmp_path: Path,
-    portal: Path,
+    reader: Path,
     production: Server,
     short: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Order]:
     """A copy into folders of the test; the source's one command runs here instead of over SSH."""
-    (tmp_path / "inventory").mkdir()
-    example = renderer_of("example", tmp_path / "inventory")
-    command = tmp_path / "command"
-    command.write_text(
-        example.text(
-            "portal_reader",
-            "source.sh.j2",
-            portal_reader_base_path=str(portal),
-            portal_reader_database_options_file=str(production.options),
-            __portal_reader_release="final-1",
-            __portal_reader_work=str(tmp_path),
-        )
-    )
-    ssh = tmp_path / "ssh"
-    ssh.write_text(
-        "#!/bin/bash\nwhile [[ $1 == -* ]]; do shift; done\nshift\n"
-        f'SSH_ORIGINAL_COMMAND="$*" exec bash {command}\n'
-    )
-    ssh.chmod(0o700)
     base, settings = tmp_path / "staging", tmp_path / "settings"
     (base / "releases").mkdir(parents=True)
     settings.mkdir()
@@ -222,7 +55,7 @@ def order(
     told = {
         "release": "clone-20261122100000",
         "method": "physical",
-        "ssh": str(ssh),
+        "ssh": str(reader),
         "address": "production",
         "source": "final-1",
         "database": OLD,

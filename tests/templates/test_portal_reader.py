@@ -107,7 +107,17 @@ def test_another_release_that_became_active_is_not_read(ask: Ask, tmp_path: Path
     link = tmp_path / "portal's" / "current"
     link.unlink()
     link.symlink_to("releases/final-2")
-    for words in ("release", "backup", "dump", "rows", f"rsync --server --sender {PLAIN} . ./"):
+    for words in (
+        "release",
+        "backup",
+        "dump",
+        "rows",
+        "sums",
+        "counts",
+        "register",
+        "moment",
+        f"rsync --server --sender {PLAIN} . ./",
+    ):
         answer = ask(words)
         assert (answer.returncode, answer.stdout) == (6, "")
         assert "serves release final-2 now" in answer.stderr
@@ -144,15 +154,8 @@ def test_nothing_is_said_of_what_is_no_upload(ask: Ask, told: str) -> None:
     assert answer.stderr.startswith("refused")
 
 
-def test_a_backup_goes_into_its_own_hosts_server(example: Renderer) -> None:
-    text = example.text(
-        "production_backup",
-        "backup.sh.j2",
-        "staging-1",
-        production_backup_name="20250101000000",
-        production_backup_source_address="192.0.2.11",
-        production_backup_database_options_file="/etc/a b.cnf",
-    )
-    assert "sql=(mariadb --defaults-file='/etc/a b.cnf')\n" in text
-    assert [line for line in text.splitlines() if line.startswith("mariadb ") or "| mariadb" in line] == []
-    subprocess.run(["bash", "-n"], input=text, text=True, check=True)
+def test_what_is_read_of_the_database_comes_from_the_portals_own_server(ask: Ask) -> None:
+    for words in ("moment", "register"):
+        told = ask(words).stdout.split()
+        assert "--defaults-file=/etc/boxlift/database.cnf" in told
+        assert told[-1] == {"moment": "UNIX_TIMESTAMP()", "register": "boxlift"}[words]

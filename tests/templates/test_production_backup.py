@@ -1,92 +1,66 @@
-"""The program of a backup run, against a source that is a folder here."""
+"""What the role of backups tells its program, for each form of production's database server."""
+
+from __future__ import annotations
 
 import json
-import os
-import shutil
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.templates.renderer import Renderer
 
-Run = Callable[..., subprocess.CompletedProcess[str]]
-NAME = "20250101000000"
-# Each client answers what the program asks it; rsync does as the test says in its second, comparing call.
-PROGRAMS = {
-    "zstd": '#!/bin/sh\ncase "$1" in --decompress) cat "$3" ;; *) cat > "$4" ;; esac\n',
-    "mariadb": '#!/bin/sh\ncase "$*" in *information_schema*) echo 1 ;; *b_user*) echo 3 ;; esac\n'
-    "[ -t 0 ] || cat > /dev/null\n",
-    "rsync": '#!/bin/sh\nfor place; do :; done\ncase "$*" in\n'
-    "  *--dry-run*) echo upload/; echo upload/a; exit {code} ;;\n"
-    '  *) for file in {files}; do : > "$place/$file"; done ;;\nesac\n',
-    "way": '#!/bin/sh\ncase "$2" in release) echo final-1 ;;\n'
-    "  dump) printf 'CREATE TABLE `b_user`\\n-- Dump completed\\n' ;; esac\n",
-}
+SERVER = {"version": "10.11.19-MariaDB-0+deb12u1", "mariadb": True, "local": True}
 
 
-@pytest.fixture
-def run(example: Renderer, tmp_path: Path) -> Run:
-    """Run the rendered program; the comparing rsync ends with the code, the pulling one brings the files."""
-    reader = tmp_path / "reader"
-    reader.mkdir()
-
-    def ran(*, code: int = 0, files: str = "index.php") -> subprocess.CompletedProcess[str]:
-        for name, text in PROGRAMS.items():
-            program = reader / ("ssh" if name == "way" else name)
-            program.write_text(text.replace("{code}", str(code)).replace("{files}", files), encoding="utf-8")
-            program.chmod(0o700)
-        text = example.text(
-            "production_backup",
-            "backup.sh.j2",
-            "staging-1",
-            production_backup_name=NAME,
-            production_backup_source_address="192.0.2.11",
-            production_backup_reader_folder=str(reader),
-            production_backup_folder=str(tmp_path / "backups"),
-        )
-        return subprocess.run(
-            [shutil.which("bash") or "bash", "-c", text],
-            env={"PATH": f"{reader}:{os.environ['PATH']}"},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    (tmp_path / "backups").mkdir()
-    return ran
-
-
-@pytest.mark.parametrize("code", [0, 24])
-def test_what_production_changed_meanwhile_is_reported(run: Run, tmp_path: Path, code: int) -> None:
-    answer = run(code=code)
-    assert answer.returncode == 0, answer.stderr
-    proof = json.loads((tmp_path / "backups" / NAME / "proof.json").read_text(encoding="utf-8"))
-    assert proof == {"release": "final-1", "tables": 1, "users": 3, "files": 1, "changed_meanwhile": 1}
-
-
-@pytest.mark.parametrize("code", [11, 12, 23])
-def test_a_comparison_that_breaks_off_proves_nothing(run: Run, tmp_path: Path, code: int) -> None:
-    assert run(code=code).returncode != 0
-    assert not (tmp_path / "backups" / NAME).exists()
-
-
-def test_a_backup_without_files_proves_nothing(run: Run, tmp_path: Path) -> None:
-    answer = run(files="")
-    assert answer.returncode == 1
-    assert "no file" in answer.stderr
-    assert not (tmp_path / "backups" / NAME).exists()
-
-
-def test_what_a_killed_run_left_goes_and_is_counted_as_no_backup(example: Renderer) -> None:
-    names = ["20250103000000", "20250101000000", "20250102000000", "20250104000000.new"]
-    unneeded = example.value(
+def order(example: Renderer, here: str = "10.11.19", method: str = "auto", **server: Any) -> dict[str, Any]:
+    side = {"release": "final-1", "database": "portal_final_1", "database_bytes": 5, "files_bytes": 6}
+    found = example.value(
         "production_backup",
-        "__production_backup_unneeded",
+        "__production_backup_order",
         "staging-1",
-        production_backup_keep=2,
-        __production_backup_all={"files": [{"path": f"/var/backups/boxlift/{name}"} for name in names]},
+        production_backup_name="20250101000000",
+        production_backup_source_address="192.0.2.11",
+        production_backup_method=method,
+        __production_backup_side={"side": {**side, "server": {**SERVER, **server}}},
+        __production_backup_server={
+            "stdout": f"/usr/sbin/mariadbd  Ver {here}-MariaDB-0+deb12u1 for debian-linux"
+        },
+        __production_backup_sources=[],
     )
-    assert [Path(path).name for path in unneeded] == ["20250101000000", "20250104000000.new"]
+    told: dict[str, Any] = json.loads(json.dumps(found))
+    return told
+
+
+@pytest.mark.parametrize(
+    ("given", "method", "comparable", "why"),
+    [
+        ({}, "physical", True, "the same version"),
+        ({"local": False}, "logical", True, "on a host of its own: statements travel"),
+        ({"here": "11.8.3"}, "logical", False, "MariaDB 10.11 in production, 11.8 here"),
+        ({"mariadb": False, "version": "8.4.5"}, "logical", False, "is no MariaDB"),
+        ({"method": "logical"}, "logical", True, "were asked for"),
+    ],
+)
+def test_how_the_database_is_backed_up(
+    example: Renderer, given: dict[str, Any], method: str, comparable: bool, why: str
+) -> None:
+    told = order(example, **given)
+    assert (told["method"], told["comparable"]) == (method, comparable)
+    assert why in told["why"]
+
+
+def test_the_order_is_complete(example: Renderer) -> None:
+    told = order(example)
+    assert told["address"] == "root@192.0.2.11"
+    assert (told["database_bytes"], told["files_bytes"], told["keep"]) == (5, 6, 3)
+    assert (told["ssh"], told["account"]) == ("/var/lib/boxlift/reader/ssh", "boxlift-backup")
+
+
+def test_the_unit_writes_nothing_but_backups(example: Renderer) -> None:
+    text = example.text(
+        "production_backup", "boxlift-backup.service.j2", "staging-1", __production_backup_sources=[]
+    )
+    assert "\nExecStart=/usr/bin/python3 -m boxlift_backup /var/lib/boxlift/reader/backup.json\n" in text
+    assert "\nProtectSystem=strict\n" in text
+    assert "\nReadWritePaths=/var/backups/boxlift\n" in text
+    assert "\nRuntimeMaxSec=86400\n" in text

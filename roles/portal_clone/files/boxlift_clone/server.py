@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pymysql
 
+from boxlift_reader import hot
 from boxlift_reader.fault import DatabaseError
 from boxlift_reader.source import run
 from boxlift_reader.sql import connect
@@ -16,9 +17,6 @@ from boxlift_reader.sql import connect
 from .order import Order
 
 _START_SECONDS = 900.0
-_LAYOUT = ("innodb_page_size", "innodb_data_file_path", "innodb_undo_tablespaces")
-"""Settings without which the copied files are not read."""
-_OF_BACKUP = "backup-my.cnf"
 
 # No copy needs production's accounts, servers and plugins: they go before anybody can ask the server. The
 # account that owns the server's own views is locked and stays.
@@ -60,7 +58,7 @@ def describe(order: Order) -> None:
         "skip-log-bin",
         "slow_query_log = OFF",
         "performance_schema = OFF",
-        *layout(order.data),
+        *hot.layout(order.data),
     ]
     _write(order.folder / "server.cnf", lines)
     _write(order.folder / "client.cnf", ["[client]", f"socket = {order.socket}", "user = root"])
@@ -69,13 +67,6 @@ def describe(order: Order) -> None:
 def _write(path: Path, lines: Sequence[str]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     path.chmod(0o644)
-
-
-def layout(data: Path) -> list[str]:
-    """Settings of the files' form, as the backup says they are."""
-    path = data / _OF_BACKUP
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [line for line in lines if line.partition("=")[0].strip().replace("-", "_") in _LAYOUT]
 
 
 def purge(order: Order) -> None:

@@ -15,6 +15,9 @@ _PREPARE_MEMORY_MB = 256
 _COMPLETED = "completed OK!"
 """The last words of mariadb-backup when all went well: its contract (restore_peers, reliability anchors)."""
 _CHECKPOINTS = ("mariadb_backup_checkpoints", "xtrabackup_checkpoints")
+_LAYOUT = ("innodb_page_size", "innodb_data_file_path", "innodb_undo_tablespaces")
+"""Settings without which the data files are not read."""
+_OF_BACKUP = "backup-my.cnf"
 
 
 def stream(way: source.Way, data: Path, *, rate_kb: int, tell: Callable[[int], None]) -> Flow:
@@ -60,3 +63,10 @@ def prepare(data: Path) -> float:
     if not said.rstrip().endswith(_COMPLETED):
         raise PullError(f"mariadb-backup --prepare: {source.last_line(said)}")
     return time.monotonic() - began
+
+
+def layout(data: Path) -> list[str]:
+    """Settings of the files' form, as the backup says they are."""
+    path = data / _OF_BACKUP
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    return [line for line in lines if line.partition("=")[0].strip().replace("-", "_") in _LAYOUT]

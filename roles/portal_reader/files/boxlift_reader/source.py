@@ -32,17 +32,17 @@ def command(way: Way, word: str) -> list[str]:
     return [str(way.ssh), way.address, word]
 
 
-def ask(way: Way, word: str, told: str = "") -> str:
-    """The answer to a short question.
+def ask(way: Way, word: str, told: str = "", *, seconds: float | None = _SECONDS) -> str:
+    """The answer to a short question; `seconds` may pass before it has come, None for as many as it takes.
 
     :raises PullError: the source cannot be reached, or does not want to.
     """
     try:
         answer = subprocess.run(
-            command(way, word), input=told, capture_output=True, text=True, timeout=_SECONDS, check=False
+            command(way, word), input=told, capture_output=True, text=True, timeout=seconds, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise InterruptedPullError(f"the source does not answer `{word}` within {_SECONDS} s") from error
+        raise InterruptedPullError(f"the source does not answer `{word}` within {seconds} s") from error
     if answer.returncode != 0:
         raise of_source(answer.returncode, answer.stderr)
     return answer.stdout
