@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from boxlift.clone import Description, command, run_clone
+from boxlift.clone.doubts import doubts
 from boxlift.errors import ExitCode, RefusedError
 from boxlift.project import Project
 from boxlift.runner.display import Display
@@ -90,7 +91,9 @@ def test_it_asks_before_anything_is_replaced(monkeypatch: pytest.MonkeyPatch, an
         asked.append(question)
         return answer
 
-    def run(project: object, which: object, pass_: object, *, before: Any, display: Display) -> ExitCode:
+    def run(
+        project: object, which: object, pass_: object, *, before: Any, after: Any, display: Display
+    ) -> ExitCode:
         before(display)
         return ExitCode.DONE
 
@@ -106,3 +109,44 @@ def test_it_asks_before_anything_is_replaced(monkeypatch: pytest.MonkeyPatch, an
         assert refused.value.cure == "boxlift clone --yes"
     assert len(asked) == 1
     assert asked[0].startswith("staging-1 becomes a copy of portal-1")
+
+
+RELEASE = "clone-20261122193934"
+
+
+def evidence(root: Path, name: str, content: object) -> None:
+    (root / "evidence").mkdir(exist_ok=True)
+    (root / "evidence" / f"{name}.json").write_text(json.dumps(content), encoding="utf-8")
+
+
+def test_what_somebody_should_look_at_is_told(tmp_path: Path) -> None:
+    assert list(doubts(tmp_path)) == []
+    secrets = [{"place": f"b_acme.TOKEN_{number}", "table": "b_acme", "why": "x"} for number in range(10)]
+    evidence(
+        tmp_path,
+        "quiet-preproduction",
+        {"release": RELEASE, "unknown_tables": [{"table": "b_acme_hook", "rows": 3}], "secrets": secrets},
+    )
+    evidence(
+        tmp_path,
+        "pseudonyms",
+        {"release": RELEASE, "own_fields": ["b_uts_user.UF_X"], "persons": {"b_acme.NOTE": ["mail"]}},
+    )
+    left, tables, persons = doubts(tmp_path)
+    assert "b_acme.TOKEN_0, " in left
+    assert "TOKEN_7 and 2 more (evidence/quiet-preproduction.json)" in left
+    assert "b_acme_hook (3 rows)" in tables
+    assert "b_acme.NOTE, b_uts_user.UF_X" in persons
+
+
+def test_nothing_to_look_at_is_no_line(tmp_path: Path) -> None:
+    evidence(tmp_path, "quiet-preproduction", {"release": RELEASE, "unknown_tables": []})
+    evidence(tmp_path, "pseudonyms", {"release": "clone-20261101000000", "persons": {"b_acme.X": ["mail"]}})
+    assert list(doubts(tmp_path)) == []
+
+
+def test_evidence_that_is_cut_is_told(tmp_path: Path) -> None:
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "quiet-preproduction.json").write_text('{"release": ', encoding="utf-8")
+    (line,) = doubts(tmp_path)
+    assert "quiet-preproduction.json cannot be read" in line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from boxlift.clone.description import describe
+from boxlift.clone.doubts import doubts
 from boxlift.errors import ExitCode, RefusedError
 from boxlift.plan import Pass
 from boxlift.project import Project
@@ -18,7 +19,7 @@ Ask = Callable[[str], bool]
 def run_clone(
     project: Project, pass_: Pass | None = None, *, ask: Ask, display: Display | None = None
 ) -> ExitCode:
-    """Name both sides, ask once, copy.
+    """Name both sides, ask once, copy, say what somebody should look at in the copy.
 
     :raises RefusedError: nobody agreed.
     :raises UndescribedError: a side is unreachable or not what it should be.
@@ -37,4 +38,8 @@ def run_clone(
                 cure=f"boxlift{place_option(project)} clone --yes",
             )
 
-    return run_command(project, Command.CLONE, pass_, before=agree, display=display)
+    def tell(shown: Display) -> None:
+        for line in doubts(project.root):
+            shown.line(line)
+
+    return run_command(project, Command.CLONE, pass_, before=agree, after=tell, display=display)

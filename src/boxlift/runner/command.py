@@ -46,12 +46,14 @@ def run_command(
     release: str | None = None,
     staging: bool = False,
     before: Callable[[Display], None] | None = None,
+    after: Callable[[Display], None] | None = None,
     display: Display | None = None,
 ) -> ExitCode:
     """Run a command's playbook; the journal keeps it beside the plan's steps.
 
     :param staging: on pre-production instead of production; a clone always goes there.
     :param before: looks and asks first, with the project locked; what it raises ends the command.
+    :param after: has something to say once it has succeeded.
     """
     if release is not None and not _RELEASE.fullmatch(release):
         raise UsageError(
@@ -78,7 +80,10 @@ def run_command(
             playbooks=(playbook,),
             variables=variables(chosen, told) | {"portal_target": target},
         )
-        return attempts.carry_out(work)
+        ended = attempts.carry_out(work)
+        if after is not None and ended is ExitCode.DONE:
+            after(shown)
+        return ended
 
 
 def run_verification(
