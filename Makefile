@@ -70,15 +70,17 @@ lint-content: setup
 unit: setup
 	@$(BIN)/pytest tests/unit $(wildcard tests/templates) $(PYTEST)
 
+# What test-fast leaves out.
 integration: setup test-packages
-	@$(BIN)/pytest tests/unit $(wildcard tests/templates) tests/integration bxbackup/tests $(PYTEST)
+	@$(BIN)/pytest tests/unit $(wildcard tests/templates) -n 2 -m 'slow and not long' $(PYTEST)
+	$(BIN)/pytest tests/integration bxbackup/tests $(PYTEST)
 
-test: lint integration molecule demo acceptance
+test: test-fast integration molecule demo acceptance
 
 acceptance: lab-packages
 	@$(BIN)/pytest tests/lab $(PYTEST)
 
-test-all: lint integration
+test-all: test-fast integration
 	@$(BIN)/pytest tests/unit bxbackup/tests -m long
 	scripts/bxbackup_on python3.13
 	@$(BIN)/boxlift lab down
