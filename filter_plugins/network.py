@@ -26,15 +26,21 @@ def of_family(addresses: Iterable[str], version: int) -> list[str]:
 
 def alternative_names(places: Iterable[str]) -> list[str]:
     """Names of a certificate, as its request writes them: `IP:` before addresses, `DNS:` before the rest."""
-    names = []
-    for place in map(str, places):
-        try:
-            ipaddress.ip_address(place)
-        except ValueError:
-            names.append(f"DNS:{place}")
-        else:
-            names.append(f"IP:{place}")
-    return names
+    return [f"{'IP' if is_address(place) else 'DNS'}:{place}" for place in map(str, places)]
+
+
+def without_addresses(places: Iterable[str]) -> list[str]:
+    """Those of the places that are no IP addresses: names."""
+    return [place for place in map(str, places) if not is_address(place)]
+
+
+def is_address(place: str) -> bool:
+    """Whether it is one IP address."""
+    try:
+        ipaddress.ip_address(place)
+    except ValueError:
+        return False
+    return True
 
 
 class FilterModule:
@@ -42,4 +48,8 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., list[str]]]:
         """Names under which templates find the functions."""
-        return {"of_family": of_family, "alternative_names": alternative_names}
+        return {
+            "of_family": of_family,
+            "alternative_names": alternative_names,
+            "without_addresses": without_addresses,
+        }

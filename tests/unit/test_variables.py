@@ -274,6 +274,10 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
         "vault_database_admin_password is not set",
     ),
     (
+        {"infrastructure_address": "web.acme.example"},
+        "infrastructure_address is web.acme.example, a name",
+    ),
+    (
         {"web_basic_auth_user": "me", "web_basic_auth_password": ""},
         "web_basic_auth_user is set without a password",
     ),
@@ -300,10 +304,11 @@ def test_each_contradiction_is_seen(project: Path) -> None:
             "s3": {"mail_relay_mode": "relay"},
             "s4": {"portal_environment": "production"},
             "s5": {"firewall_egress_policy": "accept"},
+            "s6": {"ansible_host": "staging.acme.example", "infrastructure_address": "192.0.2.12"},
         }
     }
     tree["all"]["children"]["production"]["hosts"]["both"] = None
-    tree["all"]["children"]["portal"]["hosts"]["s3"] = None
+    tree["all"]["children"]["portal"]["hosts"] |= {"s3": None, "s6": None}
     tree["all"]["children"]["production"]["hosts"] |= {
         "d1": {"portal_database_server": "db.example.com"},
         "d2": None,
@@ -322,6 +327,7 @@ def test_each_contradiction_is_seen(project: Path) -> None:
     assert told["portal_environment is production"] == ["s4"]
     assert told["firewall_egress_policy of pre-production is accept"] == ["s5"]
     assert told["both is in both environments"] == ["both"]
+    assert told["portal_clone_own_address is staging.acme.example, a name"] == ["s6"]
     assert told["portal_database_server is db.example.com, and d1 is in group database"] == ["d1"]
     assert "p0" in told["not exactly one host of group database is in production"]
     told.pop("not exactly one host of group database is in preproduction")
