@@ -29,6 +29,12 @@ author: The boxlift authors
 options:
   collation: {description: Collation of the portal's databases., type: str, required: true}
   timezone: {description: Time zone of the portal., type: str, required: true}
+  session_timezone:
+    description:
+      - Name of the zone that the portal's sessions set, which the server must know. Empty where they set
+        none, so that the server's own zone must be the portal's.
+    type: str
+    default: ""
   packet_mb: {description: Longest statement that the server must take (MiB)., type: int, default: 16}
   accounts:
     description: Accounts that must be there, besides the one of C(config_file).
@@ -60,6 +66,13 @@ PORTAL, OWN, TRIAL = r"portal\_%", "boxlift", r"boxlift\_trial\_%"
 OLDEST = {True: (10, 11), False: (8, 0)}
 """First versions of MariaDB and of MySQL that boxlift is tested with; MySQL ends before 9."""
 MYSQL_END = (9, 0)
+UNKNOWN_ZONE = 1298
+"""The server's number for a time zone that its tables do not have."""
+ZONE_TABLES = (
+    "it does not know the time zone {zone}, which the portal's sessions set; whoever runs it loads the"
+    " tables: mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql (MySQL: mysql_tzinfo_to_sql). Where its own"
+    " zone is the portal's, an empty portal_settings_database_timezone asks for that instead"
+)
 # portal_runtime A4, what site_checker asks for; the session cannot make up for these.
 SETTINGS = {
     "innodb_strict_mode": "OFF",
@@ -106,18 +119,24 @@ def grant_problems(user: str, grants: Sequence[str], needed: Sequence[str]) -> I
 
 
 def clock_problems(
-    moments: Sequence[tuple[int, str]], now: tuple[float, float], timezone: str
+    moments: Sequence[tuple[int, str]], now: tuple[float, float], timezone: str, named: str = ""
 ) -> Iterator[str]:
     """Problems of zone and clock.
 
     :param moments: seconds since 1970, each with the server's own local time of it.
     :param now: seconds since 1970 as the host and as the server count them.
+    :param named: the zone that the session has set by name, empty where it has the server's own.
     """
     zone = ZoneInfo(timezone)
     for moment, local in moments:
         wanted = datetime.fromtimestamp(moment, zone).strftime("%Y-%m-%d %H:%M:%S")
         if local[: len(wanted)] != wanted:
-            yield f"its time zone is another one: {local} is {wanted} in {timezone}; set default_time_zone"
+            told = f"{local} is {wanted} in {timezone}"
+            yield (
+                f"it knows another {named} than the tz database: {told}; load its time zone tables anew"
+                if named
+                else f"its time zone is another one: {told}; set default_time_zone"
+            )
             break
     apart = abs(now[0] - now[1])
     if apart > SECONDS_APART:
@@ -151,9 +170,21 @@ def server_problems(database: Database, given: Mapping[str, Any]) -> Iterator[st
     yield from grant_problems(user_of(database), grants_of(database), [PORTAL, OWN, TRIAL])
 
 
-def time_problems(database: Database, timezone: str) -> Iterator[str]:
-    """What is wrong with the server's time, in the zone that its sessions begin with."""
-    database.run("SET time_zone = @@GLOBAL.time_zone")
+def time_problems(database: Database, timezone: str, named: str = "") -> Iterator[str]:
+    """What is wrong with the server's time, in the zone of the portal's sessions.
+
+    :param named: zone that they set by its name; empty where they keep the one they begin with.
+    """
+    try:
+        if named:
+            database.run("SET time_zone = %s", [named])
+        else:
+            database.run("SET time_zone = @@GLOBAL.time_zone")
+    except SqlError as error:
+        if error.code != UNKNOWN_ZONE:
+            raise
+        yield ZONE_TABLES.format(zone=named)
+        return
     year = datetime.now(ZoneInfo("UTC")).year
     moments = [int(datetime(year, month, 15, 12, tzinfo=ZoneInfo("UTC")).timestamp()) for month in (1, 7)]
     told = [(moment, str(database.value("SELECT FROM_UNIXTIME(%s)", [moment]))) for moment in moments]
@@ -161,7 +192,7 @@ def time_problems(database: Database, timezone: str) -> Iterator[str]:
     theirs = float(database.value("SELECT UNIX_TIMESTAMP(NOW(3))"))
     after = datetime.now(ZoneInfo("UTC")).timestamp()
     # The answer was given at some moment between.
-    yield from clock_problems(told, (min(max(theirs, before), after), theirs), timezone)
+    yield from clock_problems(told, (min(max(theirs, before), after), theirs), timezone, named)
 
 
 def user_of(database: Database) -> str:
@@ -199,6 +230,7 @@ def main() -> None:
             **SQL_ARGUMENTS,
             "collation": {"type": "str", "required": True},
             "timezone": {"type": "str", "required": True},
+            "session_timezone": {"type": "str", "default": ""},
             "packet_mb": {"type": "int", "default": 16},
             "accounts": {
                 "type": "list",
@@ -218,7 +250,10 @@ def main() -> None:
     try:
         database = Database(given)
         version = str(database.value("SELECT VERSION()"))
-        problems = [*server_problems(database, given), *time_problems(database, given["timezone"])]
+        problems = [
+            *server_problems(database, given),
+            *time_problems(database, given["timezone"], given["session_timezone"]),
+        ]
         for account in given["accounts"]:
             problems += account_problems(given, account["user"], account["password"])
         where = database.address

@@ -45,6 +45,7 @@ def test_a_right_server_has_no_problem(server: Database) -> None:
         server.run(statement)
     assert list(server_problems(server, GIVEN)) == []
     assert list(time_problems(server, "UTC")) == []
+    assert list(time_problems(server, "UTC", "SYSTEM")) == []
 
 
 def test_all_problems_are_told_at_once(server: Database) -> None:
@@ -97,8 +98,16 @@ def test_zone_and_clock() -> None:
     assert list(clock_problems([winter, summer], (100.0, 100.5), "Europe/Moscow")) == []
     (zone,) = clock_problems([winter, summer], (100.0, 100.5), "Europe/Athens")
     assert "time zone is another one" in zone
+    (named,) = clock_problems([winter], (100.0, 100.5), "Europe/Athens", "Europe/Athens")
+    assert named.startswith("it knows another Europe/Athens than the tz database: 2026-01-15 15:00:00 is ")
     (clock,) = clock_problems([winter], (100.0, 104.0), "Europe/Moscow")
     assert clock == "its clock is 4.0 s off the portal's"
+
+
+def test_a_server_without_time_zone_tables_cannot_carry_the_portals_sessions(server: Database) -> None:
+    (problem,) = time_problems(server, "Europe/Berlin", "Europe/Berlin")
+    assert problem.startswith("it does not know the time zone Europe/Berlin, which the portal's sessions set")
+    assert "mariadb-tzinfo-to-sql" in problem
 
 
 @pytest.fixture(scope="module")

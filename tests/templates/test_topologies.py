@@ -72,6 +72,8 @@ def test_accounts_are_bound_to_the_portals_address(tiers: Renderer) -> None:
     ]
     assert accounts[2]["privileges"] == r"portal\_%.*:ALL/boxlift.*:ALL/boxlift\_trial\_%.*:ALL"
     assert len({account["password"] for account in accounts}) == len(accounts)
+    names = tiers.value("database", "database_account_names", "database-1")
+    assert names == [account["name"] for account in accounts]
 
 
 def test_each_host_knows_how_it_reaches_its_database(tiers: Renderer) -> None:
