@@ -121,9 +121,7 @@ def choose(source: dict[str, Any], target: dict[str, Any], wanted: str) -> Choic
         raise ValueError(f"the database cannot be copied as files: {hindrance}")
     if wanted == "logical":
         return Choice("logical", "statements were asked for")
-    return (
-        Choice("logical", f"{hindrance}: statements travel") if hindrance else Choice("physical", _PHYSICAL)
-    )
+    return Choice("logical", hindrance) if hindrance else Choice("physical", _PHYSICAL)
 
 
 def series(version: str) -> str:

@@ -32,6 +32,7 @@ _STAGING = Host("staging-1", "debian12", 12, ("preproduction", *ROLES), ("stagin
 _PBX = Host("pbx-1", "debian11-asterisk", 13, ("production", "telephony"), ("pbx.acme.example",))
 _DATABASE = Host("database-1", "debian12", 14, ("production", "database"))
 _CACHE = Host("cache-1", "debian12", 15, ("production", "cache", "push"))
+_STAGING_DATABASE = Host("database-2", "debian12", 16, ("preproduction", "database"))
 _CLOUD = Host(
     "cloud-1",
     "cloud",
@@ -49,10 +50,12 @@ _CLOUD = Host(
 )
 
 
-def _serving(*roles: str) -> Host:
+def _serving(*roles: str, host: Host = _PORTAL) -> Host:
     """The portal's host with some of the roles alone."""
-    return replace(_PORTAL, groups=("production", *roles))
+    return replace(host, groups=(host.groups[0], *roles))
 
+
+_BESIDE_DATABASE = ("portal", "cache", "push", "search")
 
 TOPOLOGIES = {
     topology.name: topology
@@ -60,9 +63,19 @@ TOPOLOGIES = {
         Topology(DEFAULT, (_PORTAL, _STAGING, _PBX, _CLOUD)),
         Topology("single", (_PORTAL,)),
         Topology("trixie", (replace(_PORTAL, image="debian13"),)),
-        Topology("split_database", (_serving("portal", "cache", "push", "search"), _DATABASE)),
+        Topology("split_database", (_serving(*_BESIDE_DATABASE), _DATABASE)),
+        # somebody else's: no group of the portal's has it
+        Topology("foreign_database", (_serving(*_BESIDE_DATABASE), replace(_DATABASE, groups=("outside",)))),
         Topology("three_tiers", (_serving("portal", "search"), _DATABASE, _CACHE)),
         Topology("clone", (_PORTAL, _STAGING, _CLOUD)),
+        Topology(
+            "split_clone",
+            (
+                *(_serving(*_BESIDE_DATABASE, host=host) for host in (_PORTAL, _STAGING)),
+                _DATABASE,
+                _STAGING_DATABASE,
+            ),
+        ),
         Topology("certificate", (_PORTAL, _PBX, _CLOUD)),
     )
 }
