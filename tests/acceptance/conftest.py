@@ -59,8 +59,9 @@ def portal(host_of: HostOf) -> Host:
 
 
 @pytest.fixture(scope="session")
-def database(host_of: HostOf) -> Host:
-    return host_of("database")
+def database(host_of: HostOf, setting: Setting) -> Host:
+    """Where the database is asked: on its own host, on the portal's where somebody else runs the server."""
+    return host_of("portal" if setting("portal_database_server", "") else "database")
 
 
 @pytest.fixture(scope="session")
@@ -85,8 +86,8 @@ def setting(inventory: Inventory, portal_name: str) -> Setting:
 
 @pytest.fixture(scope="session")
 def server_database(database: Host) -> Database:
-    """The server's own system database, for questions about the server."""
-    return Database(database, "mysql")
+    """For questions about the server; every account may enter this one."""
+    return Database(database, "information_schema")
 
 
 @pytest.fixture(scope="session")

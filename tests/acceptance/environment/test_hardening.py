@@ -162,7 +162,10 @@ def test_a_redis_instance_sees_no_other_one_s_settings(host_of: HostOf) -> None:
 def test_a_secret_is_read_by_its_service_alone(
     inventory: Inventory, target: str, host_of: HostOf, portal_name: str, group: str
 ) -> None:
-    if group != "portal" and inventory.names(f"{group}:&{target}")[0] == portal_name:
+    names = inventory.names(f"{group}:&{target}")
+    if not names:
+        pytest.skip("no host of this environment")
+    if group != "portal" and names[0] == portal_name:
         pytest.skip("the same host as the portal's")
     host = host_of(group)
     there = {
