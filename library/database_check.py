@@ -70,8 +70,8 @@ UNKNOWN_ZONE = 1298
 """The server's number for a time zone that its tables do not have."""
 ZONE_TABLES = (
     "it does not know the time zone {zone}, which the portal's sessions set; whoever runs it loads the"
-    " tables: mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql (MySQL: mysql_tzinfo_to_sql). Where its own"
-    " zone is the portal's, an empty portal_settings_database_timezone asks for that instead"
+    " tables: mariadb-tzinfo-to-sql /usr/share/zoneinfo | mariadb mysql (MySQL: mysql_tzinfo_to_sql). Where"
+    " its own zone is the portal's, an empty portal_settings_database_timezone asks for that instead"
 )
 # portal_runtime A4, what site_checker asks for; the session cannot make up for these.
 SETTINGS = {

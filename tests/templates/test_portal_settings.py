@@ -93,6 +93,6 @@ def test_the_connection_has_the_one_collation(lab: Renderer) -> None:
 def test_on_a_server_of_somebody_else_s_each_session_sets_its_time_zone(lab: Renderer) -> None:
     given = {"portal_database_server": "db.example.com"}
     text = lab.text("portal_settings", "after_connect_d7.php.j2", **RELEASE, **given)
-    assert text.endswith('$this->queryExecute("SET SESSION time_zone=\'Europe/Moscow\'");\n')
+    assert text.endswith("$this->queryExecute(\"SET SESSION time_zone='Europe/Moscow'\");\n")
     assert lab.value("database", "database_check_session_timezone", **given) == "Europe/Moscow"
     assert lab.value("database", "database_check_session_timezone") == ""

@@ -9,8 +9,7 @@ import pytest
 from testinfra.host import Host
 
 from boxlift.verify.browser import Browser
-from boxlift.verify.inventory import Inventory
-from tests.acceptance.conftest import HostOf
+from boxlift.verify.inventory import HostOf, Inventory
 
 PASSWORD = "$(sed -n 's/^requirepass //p' /etc/redis/redis-sessions.conf)"
 KEYS = f"REDISCLI_AUTH={PASSWORD} redis-cli -p 6380 --scan --pattern 'BX-box*' | wc --lines"
