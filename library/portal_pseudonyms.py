@@ -98,7 +98,8 @@ unhandled:
 persons:
   description: >-
     Columns that no rule names and that look like persons' data, by their name or by addresses of mail and
-    telephone numbers in a table's newest rows: C(table.COLUMN) to what it looks like (mail, telephone, name).
+    telephone numbers in a table's newest rows: C(table.COLUMN) to what it looks like (mail, telephone, name),
+    C(not seen) where the server could not look.
     Never a value.
   returned: always
   type: dict
@@ -303,7 +304,12 @@ class Copy:
                 questions[f"{name} telephone"] = (f"{backticked(name)} REGEXP %s", [NUMBER])
                 if PERSONAL.search(name) and not SWITCHES.search(name):
                     questions[f"{name} name"] = (f"{backticked(name)} > ''", [])
-            fitting = sample.fitting(table, names, questions)
+            try:
+                fitting = sample.fitting(table, names, questions)
+            except SqlError:
+                # A server may give a pattern up on a value; its words may quote that value.
+                yield f"{table}.*", ["not seen"]
+                continue
             for name in names:
                 looks = [kind for kind in ("mail", "telephone", "name") if f"{name} {kind}" in fitting]
                 if looks:

@@ -152,6 +152,12 @@ def test_persons_without_a_rule_are_told_by_their_place(
     assert {place: looks for place, looks in found.items() if place.startswith("b_acme.")} == expected
 
 
+def test_a_table_that_cannot_be_looked_at_is_told(database: Database) -> None:
+    database.run(f"USE {SCHEMA}")
+    database.run(f"CREATE TABLE {SCHEMA}.b_merged (ID INT, NOTE TEXT) ENGINE=MERGE UNION=(b_nothing)")
+    assert dict(Copy(database, RELEASE, SCHEMA, []).persons([], []))["b_merged.*"] == ["not seen"]
+
+
 def test_a_whole_portal_keeps_persons_only_where_they_are_told(session: Database) -> None:
     load_generated(session, SCHEMA)
     role = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))

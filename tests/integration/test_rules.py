@@ -9,6 +9,8 @@ from ansible.module_utils.boxlift_names import present_names
 from ansible.module_utils.boxlift_rules import Holder, Rule, RuleError
 from ansible.module_utils.boxlift_sql import Database, SqlError
 
+from library import portal_rules
+
 SCHEMA = "portal_test"
 
 
@@ -237,6 +239,38 @@ def test_what_was_held_before_the_portal_got_its_name_comes_back_with_it(
         [f'b_line {{"NAME": "{OLD_NAME}"}}: NAME: part of the row\'s key'],
     ]
     assert [one.kept for one in returned] == [[], []]
+
+
+def test_the_module_gives_back_with_the_present_name(
+    database: Database, hooks: list[Rule], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers: list[dict[str, Any]] = []
+
+    class Module:
+        check_mode = False
+
+        def __init__(self, **_: object) -> None:
+            raw = {"id": "hooks", "table": "b_hook", "where": "URL <> ''", "set": {"URL": ""}}
+            self.params = {
+                "state": "returned",
+                "release": "final-1",
+                "database": SCHEMA,
+                "remember": True,
+                "rules": [{**raw, "reason": "because", "opening": "restore"}],
+            }
+
+        def exit_json(self, **answer: Any) -> None:
+            answers.append(answer)
+
+        def fail_json(self, **answer: Any) -> None:
+            pytest.fail(str(answer))
+
+    monkeypatch.setattr(portal_rules, "AnsibleModule", Module)
+    monkeypatch.setattr(portal_rules, "Database", lambda _: database)
+    portal_rules.main()
+    assert answers[0]["rows"] == len(hooks) + 2
+    assert [len(outcome["former"]) for outcome in answers[0]["rules"]] == [1]
+    assert NEW_NAME in dict(state(database, "b_hook"))["1"]
 
 
 def test_a_portal_without_a_name_of_its_own_gets_its_values_as_they_were(

@@ -167,6 +167,15 @@ def test_a_hostile_value_is_no_trap(copy: Database) -> None:
     assert isinstance(told(copy), set)
 
 
+def test_a_table_that_cannot_be_looked_at_is_told(copy: Database) -> None:
+    copy.run("CREATE TABLE b_acme (ID INT PRIMARY KEY, API_TOKEN TEXT)")
+    copy.run("INSERT INTO b_acme VALUES (1, 's3cret')")
+    copy.run("CREATE TABLE b_merged (ID INT, NOTE TEXT) ENGINE=MERGE UNION=(b_nothing)")
+    found = list(places(copy))
+    assert [place.place for place in found] == ["b_acme.API_TOKEN", "b_merged.*"]
+    assert "s3cret" not in repr(found)
+
+
 def test_somebody_has_looked_at_it() -> None:
     place = Place("b_acme.API_TOKEN", "b_acme", "API_TOKEN", "called like a secret", 1)
     assert is_known(place, ["B_ACME.*"])
