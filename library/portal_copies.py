@@ -15,9 +15,9 @@ DOCUMENTATION = r"""
 module: portal_copies
 short_description: Remove copies of the portal that are not needed, by number and by space
 description:
-  - Removes the oldest copies until no more than O(keep) are left and there is room enough. The active one
-    stays, whatever the figures say. With a copy go its files, its database or its own database server, and
-    its row in the register.
+  - Removes the copies that were active longest ago until no more than O(keep) are left and there is room
+    enough. The active one stays, whatever the figures say. With a copy go its files, its database or its own
+    database server, and its row in the register.
   - Copies that were begun and never became active go in any case, but for those in O(spare).
 options:
   base_path: {description: Folder of the releases., type: path, default: /srv/portal}
@@ -55,14 +55,14 @@ class HostError(Exception):
 
 
 def surplus(
-    names: Iterable[str], activated: Iterable[str], active: str, spare: Sequence[str], keep: int
+    names: Iterable[str], activated: Sequence[str], active: str, spare: Sequence[str], keep: int
 ) -> list[str]:
-    """Copies that nobody can go back to, then those beyond the number that stays, the oldest first.
+    """Copies that nobody can go back to, then those beyond the number that stays, the longest idle first.
 
-    Names sort by age.
+    :param activated: releases that have been active, in the order in which they last became so.
     """
     counted = sorted({name for name in names if name not in spare and name != active})
-    served = [name for name in counted if name in set(activated)]
+    served = [name for name in activated if name in counted]
     staying = 1 if active in set(names) else 0
     return [
         *(name for name in counted if name not in served),
@@ -82,8 +82,10 @@ class Copies:
         """Look at both folders; nothing is changed."""
         self.base, self.folder = Path(params["base_path"]), Path(params["copies"])
         self._database, self._run = database, run
+        self.activated = self._activated()
         current = self.base / "current"
-        self.active = current.resolve().name if current.is_symlink() else ""
+        # Where somebody lost the link, what it last led to is not without an owner.
+        self.active = current.resolve().name if current.is_symlink() else (["", *self.activated])[-1]
         places = (self.base / "releases", self.folder)
         self.names = sorted(
             {
@@ -104,12 +106,12 @@ class Copies:
             found.append((usage.total, usage.free))
         return found
 
-    def activated(self) -> list[str]:
-        """Releases that have been active."""
+    def _activated(self) -> list[str]:
+        """Releases that have been active, in the order in which they last became so."""
         if "portal_release" not in self._database.tables("boxlift"):
             return []
         rows = self._database.rows(
-            "SELECT name FROM `boxlift`.`portal_release` WHERE activated_at IS NOT NULL"
+            "SELECT name FROM `boxlift`.`portal_release` WHERE activated_at IS NOT NULL ORDER BY activated_at"
         )
         return [str(row[0]) for row in rows]
 
@@ -167,11 +169,12 @@ def main() -> None:
 def work(copies: Copies, given: dict[str, Any], *, dry: bool) -> dict[str, Any]:
     """Remove by number, then by space, then stop what nobody asks."""
     spare = [*given["spare"], copies.active]
-    removed = surplus(copies.names, copies.activated(), copies.active, given["spare"], given["keep"])
+    removed = surplus(copies.names, copies.activated, copies.active, given["spare"], given["keep"])
     if not dry:
         for name in removed:
             copies.remove(name)
-        for name in [name for name in copies.names if name not in {*removed, *spare}]:
+        idle = [name for name in copies.activated if name in copies.names]
+        for name in [name for name in idle if name not in {*removed, *spare}]:
             if lacking(copies.room(), given["free_percent"], given["need_bytes"]) <= 0:
                 break
             copies.remove(name)

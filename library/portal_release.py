@@ -126,6 +126,13 @@ class Register:
             " ON DUPLICATE KEY UPDATE name = name",
             [name, kind, database],
         )
+        if event == "activated":
+            # What the link led to was active until now, even if its switch was cut before it was noted.
+            self._db.run(
+                "UPDATE `boxlift`.`portal_release` SET activated_at = UTC_TIMESTAMP(6)"
+                " WHERE name = %s AND name <> %s AND activated_at IS NULL",
+                [active, name],
+            )
         self._db.run(
             f"UPDATE `boxlift`.`portal_release` SET {quoted(event + '_at')} = UTC_TIMESTAMP(6)"
             " WHERE name = %s",

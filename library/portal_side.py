@@ -179,7 +179,7 @@ def look(params: dict[str, Any], busy: list[str]) -> dict[str, Any]:
         "server": server(database),
         "release": active,
         "busy": busy,
-        "unfinished": unfinished(copies, activated(database), params["resume_hours"], time.time()),
+        "unfinished": unfinished(copies, [*activated(database), active], params["resume_hours"], time.time()),
         "copied_at": copied_at(copies, active),
         "free": {"base": free(base), "copies": free(copies)},
     }

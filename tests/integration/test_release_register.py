@@ -49,6 +49,16 @@ def test_the_way_back_is_the_release_that_was_active_last(register: Register) ->
     assert register.previous("rehearsal-1") == "final-1"
 
 
+def test_a_switch_that_was_cut_after_its_link_is_made_good_by_the_next_one(register: Register) -> None:
+    record(register, "rehearsal-1", "activated", "")
+    record(register, "final-1", "filled")
+    # The link led to final-1 and nobody noted it: box became active after it.
+    assert register.previous("final-1") == "rehearsal-1"
+    assert record(register, "box", "activated", "final-1")
+    assert register.previous("box") == "final-1"
+    assert register.previous("final-1") == "box"
+
+
 def test_nothing_is_refused_before_the_opening(register: Register) -> None:
     record(register, "final-1", "filled")
     register.refuse_loss("rehearsal-1", "final-1", "final")

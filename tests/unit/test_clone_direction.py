@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from library.portal_copies import lacking, surplus
+from library.portal_copies import Copies, lacking, surplus
 from library.portal_direction import choose, refusals
 
 SERVER = {
@@ -172,6 +173,37 @@ def test_the_newest_copies_and_the_active_one_stay(
 def test_a_copy_that_was_given_up_goes_before_one_that_served() -> None:
     assert surplus(NAMES, [NAMES[0], NAMES[2]], NAMES[2], [], 2) == [NAMES[1]]
     assert surplus(NAMES, [NAMES[0], NAMES[2]], NAMES[2], [NAMES[1]], 2) == []
+
+
+def test_what_was_active_before_stays_though_it_is_older_than_what_failed() -> None:
+    # The second copy was bad, the first came back, and now the third is active: the way back is the first.
+    order = [NAMES[1], NAMES[0], NAMES[2]]
+    assert surplus(NAMES, order, NAMES[2], [], 2) == [NAMES[1]]
+
+
+class Known:
+    """A register that answers one question."""
+
+    def __init__(self, activated: list[str]) -> None:
+        self._rows = [(name,) for name in activated]
+
+    def tables(self, schema: str) -> set[str]:
+        return {"portal_release"}
+
+    def rows(self, statement: str) -> list[tuple[str]]:
+        return self._rows
+
+
+def test_a_link_that_is_gone_makes_no_copy_fair_game(tmp_path: Path) -> None:
+    for name in NAMES:
+        (tmp_path / "releases" / name).mkdir(parents=True)
+    given = {"base_path": str(tmp_path), "copies": str(tmp_path / "copies")}
+    register = Known([NAMES[2], NAMES[0]])
+    lost = Copies(given, register, lambda words: (1, "", ""))
+    assert lost.active == NAMES[0]
+    (tmp_path / "current").symlink_to(f"releases/{NAMES[2]}")
+    assert Copies(given, register, lambda words: (1, "", "")).active == NAMES[2]
+    assert Copies(given, Known([]), lambda words: (1, "", "")).active == NAMES[2]
 
 
 def test_room_is_what_the_fullest_disk_has() -> None:
