@@ -41,6 +41,8 @@ _METHOD = re.compile(r"->(\w+)\(")
 _GLOBAL_CALL = re.compile(r"(?<!new )(?<![\w:>$\\])\\([A-Z]\w+)\(")
 _CONSTANT = re.compile(r"\bdefined?\(\s*['\"](?!BOXLIFT_)(\w+)['\"]")
 _PATH = re.compile(r"(?<![\w.-])(?<!usr/)((?:bitrix|local|upload)/[\w.*-][\w./*-]*)")
+_BESIDE = re.compile(r"(?<=\w)\*$")
+"""What somebody saved beside a file: `dbconn.php*`."""
 _SECTION = re.compile(r"Configuration::getValue\('(\w+)'\)")
 _EVENT = re.compile(r"(?:SendImmediate|CEvent::Send|self::letter|Webhooks::add)\('([A-Z_]+)'")
 _BACKTICKED = re.compile(r"`([A-Z][A-Z0-9_]+)`")
@@ -117,7 +119,7 @@ class Names:
             (_WIZARD, self.wizard),
         ):
             for name in pattern.findall(text):
-                names.setdefault(name.rstrip("/."), place)
+                names.setdefault(_BESIDE.sub("", name.rstrip("/.")), place)
 
     def read_script(self, text: str, place: str) -> None:
         """Add calls on objects, global functions and quoted columns of code that is not the stand-in's."""

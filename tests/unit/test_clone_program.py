@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from boxlift_reader import rsync as files
 from boxlift_reader import source, uploads
@@ -18,10 +19,12 @@ from boxlift_reader.fault import Code, InterruptedPullError, PullError, RefusedE
 from boxlift_reader.state import State, Status
 from boxlift_reader.stream import Ended, flow
 from roles.portal_clone.files.boxlift_clone import __main__ as main
-from roles.portal_clone.files.boxlift_clone import physical, report, schema, tree
+from roles.portal_clone.files.boxlift_clone import physical, schema, tree
 from roles.portal_clone.files.boxlift_clone.order import Order
 
 PYTHON = sys.executable
+ROLE = Path(__file__).parents[2] / "roles" / "portal_clone"
+LEFT_OUT = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__portal_clone_left_out"]
 TALK = [PYTHON, "-c", "import sys; sys.stdout.write('x' * 300000)"]
 CAT = ["cat"]
 
@@ -46,6 +49,7 @@ def told(tmp_path: Path, **changed: Any) -> dict[str, Any]:
         "options_file": str(tmp_path / "client.cnf"),
         "collation": "utf8mb4_unicode_ci",
         "upload": "upload",
+        "left_out": LEFT_OUT,
         "attachments": True,
         "resume_hours": 24.0,
         **changed,
@@ -261,23 +265,6 @@ def test_missing_files_are_told_apart(tmp_path: Path) -> None:
 
 def test_definers_of_production_are_left_out() -> None:
     assert schema._DEFINER.sub("", "CREATE DEFINER=`portal`@`%` TRIGGER t") == "CREATE  TRIGGER t"
-
-
-def test_the_next_copy_is_reckoned_from_the_last(tmp_path: Path) -> None:
-    asked = order(tmp_path, database_bytes=2000)
-    asked.copies.mkdir()
-    ahead = report.ahead(asked, files.Moved(files=1, bytes=10, size=1000, travelled=20))
-    assert ahead["seconds"] is None
-    last = {
-        "method": "physical",
-        "database": {"bytes": 1000, "travelled": 250, "seconds": 10.0},
-        "prepare": {"seconds": 5.0},
-        "files": {"bytes": 0, "size": 1000, "seconds": 3.0},
-    }
-    (asked.copies / "last.json").write_text(json.dumps(last))
-    ahead = report.ahead(asked, files.Moved(files=1, bytes=10, size=1000, travelled=20))
-    assert ahead["database_travels"] == 500
-    assert ahead["seconds"] == pytest.approx(10 * 2 + 5 + 3)
 
 
 def test_what_was_copied_of_another_release_goes_with_its_server(

@@ -1,11 +1,10 @@
-"""`python3 -m boxlift_clone ORDER [--dry-run]`: fill a new release, or say what would travel."""
+"""`python3 -m boxlift_clone ORDER`: fill a new release."""
 
 from __future__ import annotations
 
 import argparse
 import errno
 import fcntl
-import json
 import os
 import signal
 import sys
@@ -30,14 +29,10 @@ def main() -> int:
     """Do it; the exit code is bxbackup's where both have one."""
     parser = argparse.ArgumentParser(prog="boxlift_clone", description=__doc__)
     parser.add_argument("order", type=Path)
-    parser.add_argument("--dry-run", action="store_true")
     words = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         order = Order.read(words.order)
-        if words.dry_run:
-            json.dump(report.ahead(order, tree.ahead(order)), sys.stdout)
-            return Code.DONE
         with _alone(order):
             return _copy(order)
     except PullError as error:

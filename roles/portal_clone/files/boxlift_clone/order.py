@@ -39,6 +39,7 @@ class Order:
     :param memory_mb: buffer pool of the copy's server.
     :param settings: folder with the settings of this host's server, which the copy's takes over.
     :param options_file: client option file of this host's server, where the logical way ends.
+    :param left_out: what does not travel, as rsync writes patterns.
     :param attachments: whether uploaded files are copied too.
     :param resume_hours: a database that was pulled longer ago is pulled again.
     """
@@ -61,6 +62,7 @@ class Order:
     options_file: Path
     collation: str
     upload: str
+    left_out: tuple[str, ...]
     attachments: bool
     resume_hours: float
 
@@ -77,6 +79,7 @@ class Order:
             raise PullError(f"{path} is no order of a copy: {error!r}") from error
         for name in ("ssh", "base", "copies", "sockets", "settings", "options_file"):
             values[name] = Path(values[name])
+        values["left_out"] = tuple(values["left_out"])
         values["method"] = Method(values["method"])
         if not _RELEASE.match(values["release"]):
             raise PullError(f"{values['release']!r} is no name of a copy")

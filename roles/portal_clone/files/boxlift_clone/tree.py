@@ -17,25 +17,6 @@ from .order import Order
 
 _CLONE_FILE = 0x40049409
 """FICLONE of linux/fs.h: a file that shares its blocks with another until one of them is written to."""
-# Settings with production's passwords, and what somebody saved of them beside: .bak, .old, ~. Those below
-# local win over a copy's own, and would lead it to production's database (portal_runtime C1, J1).
-_SETTINGS = (
-    "/bitrix/.settings.php",
-    "/bitrix/.settings_extra.php",
-    "/bitrix/php_interface/dbconn.php",
-    "/local/.settings.php",
-    "/local/.settings_extra.php",
-)
-# Caches, backups, what a restore laid beside: none of it is the copy's.
-_LEFT_OUT = (
-    *(f"{path}*" for path in _SETTINGS),
-    "*.restore.php",
-    "/bitrix/backup",
-    "/bitrix/tmp",
-    "/bitrix/cache",
-    "/bitrix/managed_cache",
-    "/bitrix/stack_cache",
-)
 
 
 def pull(order: Order, state: State, status: Status) -> None:
@@ -72,18 +53,10 @@ def again(order: Order, status: Status) -> None:
     _rsync(order, _uploads(order, links=False), status.moved)
 
 
-def ahead(order: Order) -> rsync.Moved:
-    """What would travel now; nothing is written."""
-    rest = _rsync(order, ["--dry-run", *_rest(order)])
-    if not order.attachments:
-        return rest
-    return rest + _rsync(order, ["--dry-run", *_uploads(order, links=True)])
-
-
 def _rest(order: Order) -> list[str]:
     """All but uploads. Nothing of it shares an inode with another release: code is written to in place."""
     former = [f"--copy-dest={order.former}"] if order.former else []
-    return [*former, f"--exclude=/{order.upload}", *(f"--exclude={path}" for path in _LEFT_OUT)]
+    return [*former, f"--exclude=/{order.upload}", *(f"--exclude={path}" for path in order.left_out)]
 
 
 def _uploads(order: Order, *, links: bool) -> list[str]:
