@@ -77,6 +77,8 @@ def short() -> Iterator[str]:
 def reader(tmp_path: Path, portal: Path, production: Server) -> Path:
     """The way into production: its one command runs here instead of over SSH."""
     (tmp_path / "inventory").mkdir()
+    work = tmp_path / "work"
+    work.mkdir()
     command = tmp_path / "command"
     command.write_text(
         renderer_of("example", tmp_path / "inventory").text(
@@ -85,7 +87,7 @@ def reader(tmp_path: Path, portal: Path, production: Server) -> Path:
             portal_reader_base_path=str(portal),
             portal_reader_database_options_file=str(production.options),
             __portal_reader_release="final-1",
-            __portal_reader_work=str(tmp_path),
+            __portal_reader_work=str(work),
         )
     )
     ssh = tmp_path / "ssh"

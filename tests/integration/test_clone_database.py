@@ -7,19 +7,23 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
+import yaml
 from ansible.module_utils.boxlift_sql import Database
 
 from boxlift_reader.fault import InterruptedPullError, PullError
 from boxlift_reader.state import State, Status
 from library import portal_side
 from roles.portal_clone.files.boxlift_clone import __main__ as program
-from roles.portal_clone.files.boxlift_clone import logical, physical, rows, server
+from roles.portal_clone.files.boxlift_clone import logical, physical, rows, server, tree
 from roles.portal_clone.files.boxlift_clone.order import Order
 from tests.integration.source_server import ME, OLD, Server
 
@@ -31,6 +35,8 @@ pytestmark = [
     ),
 ]
 NEW = "portal_clone_20261122100000"
+ROLE = Path(__file__).parents[2] / "roles" / "portal_clone"
+LEFT_OUT = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__portal_clone_left_out"]
 
 
 def copied(order: Order) -> Server:
@@ -71,6 +77,7 @@ def order(
         "options_file": str(production.options),
         "collation": "utf8mb4_unicode_ci",
         "upload": "upload",
+        "left_out": LEFT_OUT,
         "attachments": True,
         "resume_hours": 24.0,
     }
@@ -123,6 +130,67 @@ def test_a_whole_copy(order: Order, production: Server, portal: Path) -> None:
     assert fingerprint(production, portal) == before
 
 
+def test_nothing_tells_of_production_s_other_databases_and_accounts(order: Order, production: Server) -> None:
+    production.run(
+        "INSERT INTO portal_rehearsal_1.environment VALUES (4711);"
+        "CREATE TABLE boxlift.held (WORD VARCHAR(50));"
+        "INSERT INTO boxlift.held VALUES ('canary-least'), ('z');"
+        "SET use_stat_tables = 'preferably'; ANALYZE TABLE boxlift.held PERSISTENT FOR ALL;"
+        f"ANALYZE TABLE {OLD}.b_text PERSISTENT FOR ALL;"
+        "CREATE SERVER s FOREIGN DATA WRAPPER mysql OPTIONS (HOST 'h', PASSWORD 'canary-server');"
+        "CREATE EVENT boxlift.e ON SCHEDULE EVERY 1 DAY DO SELECT 'canary-event';"
+        "CREATE PROCEDURE boxlift.p() SELECT 'canary-routine';"
+        f"CREATE PROCEDURE {OLD}.p() SELECT 'kept';"
+        "SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 1; SELECT 'canary-statement';"
+        "SET GLOBAL general_log = 0; SET GLOBAL log_output = 'FILE'"
+    )
+    ((secret,),) = production.rows(
+        "SELECT JSON_VALUE(Priv, '$.authentication_string') FROM mysql.global_priv WHERE User = 'portal'"
+    )
+    with program._alone(order):
+        assert program._copy(order) == 0
+    copy = copied(order)
+    # With its own rights, as no other account is left to ask with.
+    for table in ("column_stats", "table_stats", "index_stats", "event", "servers", "general_log"):
+        assert copy.rows(f"SELECT COUNT(*) FROM mysql.{table}") == [(0,)], table
+    routines = "SELECT ROUTINE_SCHEMA, ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_NAME = 'p'"
+    assert copy.rows(routines) == [(NEW, "p")]
+    told = "SELECT DISTINCT database_name FROM mysql.innodb_table_stats"
+    assert {name for (name,) in copy.rows(told)} <= {"mysql", NEW}
+    copy.run("FLUSH TABLES")
+    found = {
+        word: {path.name for path in (order.data / "mysql").iterdir() if word.encode() in path.read_bytes()}
+        for word in ("canary-", str(secret))
+    }
+    assert found == {"canary-": set(), str(secret): set()}
+
+
+def test_the_settings_of_the_hosts_own_server_lead_to_no_file_of_it(order: Order, production: Server) -> None:
+    theirs = order.settings.parent / "of-the-host"
+    theirs.mkdir()
+    names = (
+        "innodb_data_home_dir",
+        "innodb_log_group_home_dir",
+        "innodb_undo_directory",
+        "aria_log_dir_path",
+    )
+    (order.settings / "90-host.cnf").write_text(
+        "[mysqld]\n"
+        + "".join(f"{name} = {theirs}\n" for name in names)
+        + f"log_error = {theirs}/error.log\nlog_bin = {theirs}/log\ngeneral_log = ON\n"
+        f"general_log_file = {theirs}/general.log\ninit_file = {theirs}/init\ntmpdir = {theirs}/tmp\n"
+        "event_scheduler = ON\nslow_query_log = ON\nbind_address = 0.0.0.0\n"
+    )
+    with program._alone(order):
+        assert program._copy(order) == 0
+    copy = copied(order)
+    assert copy.sums(NEW) == production.sums(OLD)
+    assert copy.rows("SELECT @@log_bin, @@general_log, @@event_scheduler, @@skip_networking") == [
+        (0, 0, "OFF", 1)
+    ]
+    assert list(theirs.iterdir()) == []
+
+
 def test_what_was_done_is_not_done_again(order: Order, production: Server) -> None:
     with program._alone(order):
         program._copy(order)
@@ -150,6 +218,27 @@ def test_files_that_vanish_and_rows_that_never_had_one(
     assert report["deleted"]["listed"] == ["3 disk/3.pdf"]
     (order.root / "upload" / "disk" / "4.pdf").unlink()
     assert rows.check(order).late == ["4 disk/4.pdf"]
+
+
+def test_what_a_tester_wrote_into_a_shared_upload_is_in_no_further_copy(order: Order, portal: Path) -> None:
+    file = "upload/disk/1.pdf"
+    production = portal / "releases" / "final-1" / file
+    os.utime(production, (1_000_000, 1_000_000))
+    copies = [dataclasses.replace(order, release=f"clone-2026112210000{number}") for number in range(3)]
+    for each in copies:
+        each.folder.mkdir(parents=True)
+        state = State(each.folder)
+        state.bind(source="final-1", database=OLD, method="physical")
+        tree.pull(each, state, Status(each.folder))
+        assert (each.root / file).read_text() == production.read_text() == "file 1"
+        link = each.base / "current"
+        link.unlink(missing_ok=True)
+        link.symlink_to(f"releases/{each.release}")
+        # In place, as the product does not write uploads: what shares the file's blocks sees it.
+        with (each.root / file).open("r+") as shared:
+            shared.write("tester")
+    untouched = "upload/disk/2.pdf"
+    assert all((each.root / untouched).read_text() == "file 2" for each in copies)
 
 
 def test_a_copy_without_attachments_has_rows_and_code_alone(order: Order) -> None:
@@ -274,7 +363,7 @@ def test_a_backup_that_holds_up_production_is_given_up(
     with program._alone(order), pytest.raises(InterruptedPullError, match="held production's tables for 2 s"):
         program._copy(order)
     assert time.monotonic() - began < 50
-    assert list(tmp_path.glob("boxlift-reader.*")) == []
+    assert list((tmp_path / "work").iterdir()) == []
 
 
 def test_the_size_of_a_database_is_that_of_its_files(production: Server) -> None:
@@ -286,3 +375,80 @@ def test_the_size_of_a_database_is_that_of_its_files(production: Server) -> None
     data = production.folder / "data"
     files = [*(data / OLD).glob("*.ibd"), data / "ibdata1"]
     assert found == pytest.approx(sum(path.stat().st_size for path in files), rel=0.3)
+
+
+@contextmanager
+def small(folder: Path, size: str) -> Iterator[Callable[[], object]]:
+    """A disk of its own on a folder; what is yielded makes it large enough."""
+    folder.mkdir(exist_ok=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0755", "tmpfs", str(folder)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this machine lets nobody mount a small disk")
+    try:
+        yield partial(subprocess.run, ["mount", "-o", "remount,size=1g", str(folder)], check=True)
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_the_disk_of_the_copy_s_database_is_full_then_it_goes_on(order: Order, production: Server) -> None:
+    with small(order.copies, "9m") as grow:
+        with program._alone(order), pytest.raises(InterruptedPullError, match=r"the disk of .* is full"):
+            program._copy(order)
+        assert not any(order.data.rglob("*"))
+        grow()
+        with program._alone(order):
+            assert program._copy(order) == 0
+        copy = copied(order)
+        assert copy.sums(NEW) == production.sums(OLD)
+
+
+def test_the_disk_of_the_copy_s_files_is_full_then_it_goes_on(
+    order: Order, production: Server, portal: Path
+) -> None:
+    upload = portal / "releases" / "final-1" / "upload" / "disk"
+    (upload / "large.bin").write_bytes(os.urandom(3_000_000))
+    with small(order.base / "releases", "2m") as grow:
+        with program._alone(order), pytest.raises(InterruptedPullError, match=r"the disk of .* is full"):
+            program._copy(order)
+        streamed = json.loads((order.folder / "state.json").read_text())["stages"]["stream"]
+        grow()
+        with program._alone(order):
+            assert program._copy(order) == 0
+        assert json.loads((order.folder / "state.json").read_text())["stages"]["stream"] == streamed
+        there = (order.root / "upload" / "disk" / "large.bin").read_bytes()
+        assert there == (upload / "large.bin").read_bytes()
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_the_disk_of_production_is_full(
+    order: Order, production: Server, portal: Path, tmp_path: Path, when: str
+) -> None:
+    work = tmp_path / "work"
+    fill = f"head -c 100000000 /dev/zero >{work}/fill 2>/dev/null"
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    backup = programs / "mariadb-backup"
+    backup.write_text(
+        f'#!/bin/sh\n{fill if when == "meanwhile" else ":"}\nexec {shutil.which(backup.name)} "$@"\n'
+    )
+    backup.chmod(0o700)
+    real = order.ssh.read_text()
+    order.ssh.write_text(
+        real.replace(
+            "#!/bin/bash\n", f"#!/bin/bash\n{fill if when == 'before' else ':'}\nPATH={programs}:$PATH\n"
+        )
+    )
+    before = fingerprint(production, portal)
+    with small(work, "3m"):
+        with (
+            program._alone(order),
+            pytest.raises(InterruptedPullError, match="production's disk is full") as told,
+        ):
+            program._copy(order)
+        assert told.value.cure == "make room there, then start again"
+        assert {path.name for path in work.iterdir()} == {"fill"}
+    assert fingerprint(production, portal) == before
+    order.ssh.write_text(real)
+    with program._alone(order):
+        assert program._copy(order) == 0
+    assert copied(order).sums(NEW) == production.sums(OLD)
