@@ -137,14 +137,20 @@ class Look:
     def _options(self, table: str) -> Iterator[Place]:
         """Options by name or by value; a single letter is a switch."""
         text = text_of("VALUE")
-        named = "(NAME REGEXP %s AND NAME NOT REGEXP %s)"
-        for module, name, called in self._db.rows(
-            f"SELECT DISTINCT MODULE_ID, NAME, {named} FROM {backticked(self._schema)}.{backticked(table)}"
-            f" WHERE CHAR_LENGTH(VALUE) > 1 AND ({named} OR {text} REGEXP %s OR {text} REGEXP %s)"
-            " ORDER BY MODULE_ID, NAME",
-            [NAME, BESIDE, NAME, BESIDE, LISTED, WRITTEN],
+        reasons = (
+            (CALLED, "NAME REGEXP %s AND NAME NOT REGEXP %s", [NAME, BESIDE]),
+            (LIST, f"{text} REGEXP %s", [LISTED]),
+            (WRITTEN_OUT, f"{text} REGEXP %s", [WRITTEN]),
+            (RANDOM_KEY, f"NAME REGEXP %s AND {text} REGEXP %s", [KEY, RANDOM]),
+        )
+        asked = " ".join(f"WHEN {condition} THEN {place}" for place, (_, condition, _) in enumerate(reasons))
+        for module, name, place in self._db.rows(
+            "SELECT DISTINCT * FROM (SELECT MODULE_ID, NAME,"
+            f" CASE {asked} END AS place FROM {backticked(self._schema)}.{backticked(table)}"
+            " WHERE CHAR_LENGTH(VALUE) > 1) AS options WHERE place IS NOT NULL ORDER BY MODULE_ID, NAME",
+            [value for _, _, values in reasons for value in values],
         ):
-            yield Place(f"{module}/{name}", table, "VALUE", CALLED if int(called) else LIST, 1)
+            yield Place(f"{module}/{name}", table, "VALUE", reasons[int(place)][0], 1)
 
     def _table(self, table: str, columns: Sequence[Column]) -> Iterator[Place]:
         called = [c.name for c in columns if c.length >= SHORTEST and speaks_of_a_secret(c.name)]
