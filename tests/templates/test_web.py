@@ -252,3 +252,22 @@ def test_a_trusted_proxy_says_how_the_client_came(lab: Renderer) -> None:
     assert block.count("include fastcgi_params;") == 3
     assert block.count("fastcgi_param HTTPS $portal_https if_not_empty;") == 3
     assert block.count("fastcgi_param SERVER_PORT $portal_port;") == 3
+
+
+@pytest.mark.parametrize("path", ["/upload/disk/1/report.pdf", "/bitrix/tmp/success.txt"])
+def test_nginx_sends_what_php_names_for_a_download(lab: Renderer, path: str) -> None:
+    # portal_runtime A5, J1: the option is set, so every such path must have a location that serves it.
+    (option,) = lab.value("portal_settings", "__portal_settings_options", portal_settings_release="final-1")
+    assert option == {"module": "main", "name": "bx_fast_download", "value": "Y"}
+    block = server(site(lab), "443")
+    assert not denied(block, path)
+    assert re.search(r"\n  location \^~ /upload/ \{(?:.*\n)*?    try_files \$uri @portal;\n  \}", block)
+    assert not re.search(r"fastcgi_ignore_headers .*X-Accel-Redirect", block)
+
+
+def test_temporary_files_are_sent_by_nginx_and_asked_for_by_nobody(lab: Renderer) -> None:
+    block = server(site(lab, web_temporary_folder="/srv/portal/temporary"), "443")
+    assert (
+        "  location ^~ /bx_tmp_download/ {\n    internal;\n    alias /srv/portal/temporary/;\n  }\n" in block
+    )
+    assert "bx_tmp_download" not in site(lab)

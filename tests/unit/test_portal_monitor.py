@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import socket
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message as Handler
 
 PROGRAM = Path(__file__).parents[2] / "roles" / "monitoring" / "files" / "portal_monitor.py"
 DOMAIN = "portal.acme.example"
@@ -186,3 +190,55 @@ def test_a_letter_comes_from_the_portal(monitor: ModuleType, monkeypatch: pytest
     assert [(letter["From"], letter["To"]) for letter in letters] == [
         ("no-reply@portal.acme.example", "ops@acme.example")
     ]
+
+
+class Mailbox(Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.letters: list[Message] = []
+
+    def handle_message(self, message: Message) -> None:
+        self.letters.append(message)
+
+
+@pytest.fixture
+def relay() -> Iterator[tuple[str, list[Message]]]:
+    """A real mail server: its address, and what it took."""
+    mailbox = Mailbox()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller.start()
+    yield f"127.0.0.1:{port}", mailbox.letters
+    controller.stop()
+
+
+def test_a_change_is_one_line_by_mail_and_nothing_else_is(
+    monitor: ModuleType, relay: tuple[str, list[Message]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, letters = relay
+    told = {"tell": ["ops@acme.example"], "relay": address, "sender": f"no-reply@{DOMAIN}"}
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps(settings(state=str(tmp_path), history_days=14, **told)))
+    monkeypatch.setattr(sys, "argv", ["portal_monitor", str(file)])
+    # What a server answers stands in an error's text as it came.
+    seen = [
+        ("ok", "0.1 s"),
+        ("bad", "HTTP/0.0\r\nBcc: all@acme.example"),
+        ("bad", "HTTP/0.0"),
+        ("ok", "0.1 s"),
+    ]
+    for level, measured in seen:
+        checks = [monitor.Check("page", level, measured, "at most 3 s")]
+        monkeypatch.setattr(monitor.Monitor, "look", lambda _, checks=checks: iter(checks))
+        assert monitor.main() == 0
+    lines = [
+        f"{DOMAIN}: page: HTTP/0.0 Bcc: all@acme.example (at most 3 s)",
+        f"{DOMAIN}: all is well again",
+    ]
+    assert [letter.get_payload() for letter in letters] == [f"{line}\r\n" for line in lines]
+    # Longer than a line of a letter's head, it is folded.
+    assert [" ".join(str(letter["Subject"]).split()) for letter in letters] == lines
+    assert {(letter["To"], letter["Bcc"], letter["Auto-Submitted"]) for letter in letters} == {
+        ("ops@acme.example", None, "auto-generated")
+    }

@@ -52,7 +52,9 @@ class Check:
 
     @property
     def sentence(self) -> str:
-        return f"{self.name}: {self.measured}" + (f" ({self.limit})" if self.limit else "")
+        """One line. What a server answered stands in an error with its line breaks; no subject has any."""
+        text = f"{self.name}: {self.measured}" + (f" ({self.limit})" if self.limit else "")
+        return " ".join(text.split())
 
 
 class Monitor:

@@ -1,0 +1,10 @@
+"""nginx sends the downloads that PHP allows (portal_runtime A5)."""
+
+from boxlift.verify.release import Release
+
+
+def test_option(active_release: Release) -> None:
+    rows = active_release.database.rows(
+        "SELECT VALUE FROM b_option WHERE MODULE_ID = 'main' AND NAME = 'bx_fast_download'"
+    )
+    assert [value for (value,) in rows] == ["Y"]
