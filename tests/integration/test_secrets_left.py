@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from ansible.module_utils.boxlift_rules import Holder
@@ -13,6 +15,7 @@ from tests.integration.generated import load_generated
 from tests.integration.quiet import DATA, copy_rules
 
 SCHEMA = "portal_clone_20261122193934"
+FENCE = Path(__file__).parents[1] / "acceptance" / "staging" / "test_fence.py"
 
 
 def places(database: Database) -> Iterator[Place]:
@@ -46,6 +49,45 @@ def test_nothing_of_a_whole_portal_is_left(session: Database) -> None:
     } <= before
     Holder(session, "clone-1", SCHEMA, remember=False).hold(copy_rules())
     assert told(session) == set()
+
+
+def counted(session: Database) -> dict[str, int]:
+    """What the suite `staging` counts in a copy: rows that could act, and accounts of production."""
+    found = importlib.util.spec_from_file_location("staging_fence", FENCE)
+    assert found is not None
+    assert found.loader is not None
+    suite = importlib.util.module_from_spec(found)
+    found.loader.exec_module(suite)
+    columns = {
+        (str(table), str(column))
+        for table, column in session.rows(
+            "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s", [SCHEMA]
+        )
+    }
+    questions = {
+        table: f"SELECT COUNT(*) FROM `{table}` WHERE {where}" for table, where in suite.ACTIVE_ROWS.items()
+    }
+    questions |= {
+        f"{table}.{column}": suite.left(table, column, condition)
+        for (table, column), condition in suite.ACCOUNTS.items()
+        if (table, column) in columns
+    }
+    return {name: int(session.value(question)) for name, question in questions.items()}
+
+
+def test_the_suite_counts_what_the_rules_empty(session: Database) -> None:
+    load_generated(session, SCHEMA)
+    session.run("CREATE TABLE b_sale_bizval (CONSUMER_KEY VARCHAR(50), PROVIDER_VALUE TEXT)")
+    session.run("INSERT INTO b_sale_bizval VALUES ('PAYSYSTEM_3', 'shop'), ('COMMON', 'company')")
+    session.run(
+        "INSERT INTO b_option (MODULE_ID, NAME, VALUE) VALUES ('main', 'dump_temporary_cache', 'AAAA')"
+    )
+    session.run("UPDATE b_sale_cashbox SET SETTINGS = 'a:1:{i:0;i:1;}', OFD_SETTINGS = 'a:1:{i:0;i:1;}'")
+    session.run("UPDATE b_sale_pay_system_action SET PARAMS = 'a:1:{i:0;i:1;}'")
+    assert [name for name, rows in counted(session).items() if not rows] == []
+    Holder(session, "clone-1", SCHEMA, remember=False).hold(copy_rules())
+    assert {name: rows for name, rows in counted(session).items() if rows} == {}
+    assert session.rows("SELECT PROVIDER_VALUE FROM b_sale_bizval ORDER BY 1") == [("",), ("company",)]
 
 
 @pytest.fixture
