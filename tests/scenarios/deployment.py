@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,12 +94,28 @@ class Deployment:
 
     def run(self, chain: Sequence[Holder], key: Holder | None = None) -> Outcome:
         """Put these files where the inventory says, and deploy."""
+        self.lay_down(chain, key)
+        return self.play("deploy_certificate")
+
+    def lay_down(self, chain: Sequence[Holder], key: Holder | None = None) -> None:
+        """Put these files where the inventory says."""
         pem(self.certificate, *chain)
         key_file(self.folder, (key or chain[0]).key)
-        return self.play("deploy_certificate")
 
     def play(self, playbook: str, **more: object) -> Outcome:
         """Run a playbook."""
+        return self._run(["ansible-playbook", *self._words(more), str(_playbook(playbook))])
+
+    def kill(self, playbook: str, task: str) -> Outcome:
+        """Run a playbook and kill it in the midst of a task."""
+        return self._run(
+            [
+                *(sys.executable, "-m", "tests.scenarios.interrupt"),
+                *(task, str(_playbook(playbook)), *self._words({})),
+            ]
+        )
+
+    def _words(self, more: Mapping[str, object]) -> list[str]:
         given = {
             "certificate_source": "files",
             "certificate_store": str(self.folder),
@@ -113,14 +129,19 @@ class Deployment:
         }
         variables = self.folder / "given.json"
         variables.write_text(json.dumps(given), encoding="utf-8")
+        return [f"--inventory={self.inventory}", f"--extra-vars=@{variables}"]
+
+    def _run(self, words: Sequence[str]) -> Outcome:
         done = subprocess.run(
-            [
-                str(Path(sys.executable).with_name("ansible-playbook")),
-                f"--inventory={self.inventory}",
-                f"--extra-vars=@{variables}",
-                str(ROOT / "playbooks" / f"{playbook}.yml"),
-            ],
-            env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_NOCOLOR": "1"},
+            words,
+            env={
+                **os.environ,
+                "PATH": os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"])),
+                "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+                "ANSIBLE_NOCOLOR": "1",
+                # Molecule wants colours, and its wish would win.
+                "ANSIBLE_FORCE_COLOR": "false",
+            },
             cwd=ROOT,
             text=True,
             stdout=subprocess.PIPE,
@@ -129,3 +150,7 @@ class Deployment:
         )
         # A message is folded over lines where it is long.
         return Outcome(done.returncode, " ".join(done.stdout.split()) if done.returncode else done.stdout)
+
+
+def _playbook(name: str) -> Path:
+    return ROOT / "playbooks" / f"{name}.yml"

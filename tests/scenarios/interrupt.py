@@ -11,6 +11,8 @@ import subprocess
 import sys
 import time
 
+_TELLING = {"ANSIBLE_DISPLAY_OK_HOSTS": "true", "ANSIBLE_DISPLAY_SKIPPED_HOSTS": "true"}
+"""Without these a task is told of when it has ended."""
 IN_THE_MIDST = 1.0
 """Seconds that a task gets before it is cut off: long enough to have begun on the host."""
 
@@ -18,7 +20,11 @@ IN_THE_MIDST = 1.0
 def main() -> int:
     task, *words = sys.argv[1:]
     with subprocess.Popen(
-        ["ansible-playbook", *words], stdout=subprocess.PIPE, text=True, start_new_session=True
+        ["ansible-playbook", *words],
+        env={**os.environ, **_TELLING},
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
     ) as run:
         assert run.stdout is not None
         told = []

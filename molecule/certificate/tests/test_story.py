@@ -140,6 +140,99 @@ def test_a_renewal_has_a_key_of_its_own_that_takes_the_place_of_the_former(
     assert not deployment.next_key.exists()
 
 
+KILLED_IN = {
+    "portal": "certificate : Deploy | Certificate and key, proved by a handshake or put back",
+    "telephony": (
+        "telephony_certificate : Deploy | Key, certificate and settings,"
+        " proved by a handshake on each port or put back"
+    ),
+}
+
+
+@pytest.mark.parametrize("where", KILLED_IN)
+def test_a_deployment_that_was_killed_is_finished_by_the_next(
+    deployment: Deployment,
+    seller: Seller,
+    names: list[str],
+    presented: Presented,
+    where: str,
+) -> None:
+    bought = seller.sell(names)
+    deployment.lay_down([bought, seller.middle])
+    killed = deployment.kill("deploy_certificate", KILLED_IN[where])
+    assert killed.code == 0, killed.output
+    outcome = deployment.play("deploy_certificate")
+    assert outcome.code == 0, outcome.output
+    assert set(presented().values()) == {fingerprint(bought)}
+    assert deployment.play("deploy_certificate").changed == []
+
+
+# By host: what somebody does, how one sees it, and what one sees where all is well.
+DRIFTS = {
+    "the portal's key can be read by all": (
+        "portal-1",
+        "chmod 0644 /etc/ssl/boxlift/pairs/*/privkey.pem",
+        "stat --dereference --format %a /etc/ssl/boxlift/privkey.pem",
+        "600",
+    ),
+    "the portal's certificate is gone": (
+        "portal-1",
+        "rm /etc/ssl/boxlift/fullchain.pem",
+        "test -s /etc/ssl/boxlift/fullchain.pem && echo there",
+        "there",
+    ),
+    "the telephony server's key can be read by all": (
+        "pbx-1",
+        "chmod 0644 /etc/asterisk/keys/boxlift-*.key",
+        "stat --format %a /etc/asterisk/keys/boxlift-*.key",
+        "600",
+    ),
+    "its settings for SIP are gone": (
+        "pbx-1",
+        "sed -i '/BEGIN boxlift/,/END boxlift/d' /etc/asterisk/pjsip.conf",
+        "grep -c 'BEGIN boxlift' /etc/asterisk/pjsip.conf",
+        "1",
+    ),
+    "its settings for websockets name another file": (
+        "pbx-1",
+        "sed -i 's/^tlscertfile.*/tlscertfile=somewhere.pem/' /etc/asterisk/http.conf",
+        "grep -c '^tlscertfile.*keys/boxlift-' /etc/asterisk/http.conf",
+        "1",
+    ),
+    "it is off for good": (
+        "pbx-1",
+        "systemctl disable --now asterisk",
+        "systemctl is-active asterisk && systemctl is-enabled asterisk",
+        "active\nenabled",
+    ),
+}
+
+
+def test_what_somebody_spoilt_is_repaired(
+    inventory: Inventory, deployment: Deployment, seller: Seller, names: list[str], presented: Presented
+) -> None:
+    bought = seller.sell(names)
+    assert deployment.run([bought, seller.middle]).code == 0
+
+    def seen() -> dict[str, str]:
+        return {
+            name: str(inventory.connect(host).run(probe).stdout).strip()
+            for name, (host, _, probe, _) in DRIFTS.items()
+        }
+
+    healthy = {name: drift[-1] for name, drift in DRIFTS.items()}
+    assert seen() == healthy
+    for host, cause, *_ in DRIFTS.values():
+        inventory.connect(host).check_output(cause)
+    found = seen()
+    assert [name for name in DRIFTS if found[name] == healthy[name]] == []
+    outcome = deployment.play("deploy_certificate")
+    assert outcome.code == 0, outcome.output
+    assert seen() == healthy
+    assert set(presented().values()) == {fingerprint(bought)}
+    assert deployment.play("deploy_certificate").changed == []
+
+
 def test_the_same_again_changes_nothing(deployment: Deployment, seller: Seller, current: Holder) -> None:
     outcome = deployment.run([current, seller.middle])
     assert outcome.code == 0, outcome.output

@@ -1,4 +1,4 @@
-"""What can go wrong with a pull, and what it means for whoever started it."""
+"""What can go wrong with a copy, and what it means for whoever started it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Code(IntEnum):
     DATABASE = 7
 
 
-class PullError(Exception):
-    """It cannot be pulled now. Nothing of production was touched.
+class CloneError(Exception):
+    """The copy cannot be made now. Nothing of production and of the active copy was touched.
 
     :param message: what happened, with its figures.
     :param cure: what to do; empty where the same command again is all.
@@ -30,20 +30,20 @@ class PullError(Exception):
         self.cure = cure
 
 
-class InterruptedPullError(PullError):
+class InterruptedCopyError(CloneError):
     """The source, the line or the disk gave way; the same command goes on."""
 
     code = Code.GO_ON
 
 
-class RefusedError(PullError):
+class RefusedError(CloneError):
     """It would not be safe."""
 
     code = Code.REFUSED
 
 
-class DatabaseError(PullError):
-    """The pulled database is not as it should be."""
+class DatabaseError(CloneError):
+    """The copied database does not come up as it should."""
 
     code = Code.DATABASE
 

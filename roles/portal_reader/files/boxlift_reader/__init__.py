@@ -1,1 +1,0 @@
-"""Pulls the portal that another host serves: the few words of its key, pipes, hot backups, files."""

@@ -1,1 +1,0 @@
-"""Pulls a backup of the active portal onto this host and proves that it can be restored."""
