@@ -27,6 +27,7 @@ from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pymysql
 
@@ -51,7 +52,9 @@ class Check:
 
     @property
     def sentence(self) -> str:
-        return f"{self.name}: {self.measured}" + (f" ({self.limit})" if self.limit else "")
+        """One line. What a server answered stands in an error with its line breaks; no subject has any."""
+        text = f"{self.name}: {self.measured}" + (f" ({self.limit})" if self.limit else "")
+        return " ".join(text.split())
 
 
 class Monitor:
@@ -155,6 +158,10 @@ class Monitor:
         )
         try:
             with connection.cursor() as cursor:
+                # Times of agents and letters are local ones of the portal; a server of somebody else's may
+                # begin its sessions in another zone, and may not know zones by their names.
+                zone = offset(self._settings["timezone"], datetime.now(UTC))
+                cursor.execute("SET time_zone = %s", (zone,))
                 yield from self._agents(cursor)
                 yield from self._marks(cursor)
         finally:
@@ -238,6 +245,15 @@ def _value(cursor: Any, statement: str) -> Any:
     cursor.execute(statement)
     row = cursor.fetchone()
     return row[0] if row else None
+
+
+def offset(timezone: str, moment: datetime) -> str:
+    """A zone's distance from UTC at a moment, as databases take it (+03:00); an empty zone is the host's.
+
+    LookupError where the host knows no such zone.
+    """
+    local = moment.astimezone(ZoneInfo(timezone) if timezone else None)
+    return local.isoformat()[-len("+00:00") :]
 
 
 def _finite(value: float) -> float | None:

@@ -17,6 +17,8 @@
  *
  * Ends with 0 when all is done, 1 when an index failed for good or the state cannot be kept, 2 after a failure that is worth another start,
  * 75 when a fresh process should go on. An index that ended PHP three times in a row has failed.
+ *
+ * What it says of an error, in the state and on standard error, is class and place: anybody on the host may read it.
  */
 
 const TRIES = 3;
@@ -37,6 +39,11 @@ set_time_limit(0);
 chdir($config['root']);
 ob_start(static fn (string $text): string => '');
 require $config['root'] . '/bitrix/modules/main/include/prolog_before.php';
+// What the loop below does not catch: before it, and at the end. The portal has set a handler of its own.
+set_exception_handler(static function (\Throwable $thrown) use ($config): void {
+    fwrite(STDERR, place($thrown, $config['root']) . "\n");
+    exit(2);
+});
 
 function identifier(string $name): string
 {
@@ -57,6 +64,15 @@ function hasColumn(string $table, string $column): bool
     return number('SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()'
         . " AND TABLE_NAME = '" . trim(identifier($table), '`') . "' AND COLUMN_NAME = '"
         . trim(identifier($column), '`') . "'") > 0;
+}
+
+/** Class and place of an error. Its text may quote a statement of SQL, and with it what people wrote. */
+function place(\Throwable $thrown, string $root): string
+{
+    $file = $thrown->getFile();
+    $file = str_starts_with($file, "$root/") ? substr($file, strlen($root) + 1) : basename($file);
+    $code = $thrown->getCode() === 0 ? '' : " ({$thrown->getCode()})";
+    return get_class($thrown) . "$code in $file:{$thrown->getLine()}";
 }
 
 /** Why the portal cannot build this index at all, or an empty text. */
@@ -216,7 +232,7 @@ foreach ($config['indexes'] as $index) {
             }
         }
     } catch (\Throwable $thrown) {
-        $known['note'] = get_class($thrown) . ': ' . $thrown->getMessage();
+        $known['note'] = place($thrown, $config['root']);
         $save();
         fwrite(STDERR, "{$index['id']}: {$known['note']}\n");
         exit(2);

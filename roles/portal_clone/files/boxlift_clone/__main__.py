@@ -1,11 +1,10 @@
-"""`python3 -m boxlift_clone ORDER [--dry-run]`: fill a new release, or say what would travel."""
+"""`python3 -m boxlift_clone ORDER`: fill a new release."""
 
 from __future__ import annotations
 
 import argparse
 import errno
 import fcntl
-import json
 import os
 import signal
 import sys
@@ -18,27 +17,25 @@ from types import FrameType
 
 import pymysql
 
-from . import logical, physical, report, rows, source, tree
-from .fault import CloneError, Code, InterruptedCopyError, RefusedError
+from boxlift_reader import source
+from boxlift_reader.fault import Code, InterruptedPullError, PullError, RefusedError
+from boxlift_reader.state import State, Status
+
+from . import logical, physical, report, rows, tree
 from .order import Method, Order
-from .state import State, Status
 
 
 def main() -> int:
     """Do it; the exit code is bxbackup's where both have one."""
     parser = argparse.ArgumentParser(prog="boxlift_clone", description=__doc__)
     parser.add_argument("order", type=Path)
-    parser.add_argument("--dry-run", action="store_true")
     words = parser.parse_args()
     signal.signal(signal.SIGTERM, _interrupted)
     try:
         order = Order.read(words.order)
-        if words.dry_run:
-            json.dump(report.ahead(order, tree.ahead(order)), sys.stdout)
-            return Code.DONE
         with _alone(order):
             return _copy(order)
-    except CloneError as error:
+    except PullError as error:
         _say(error)
         return error.code
 
@@ -48,13 +45,13 @@ def _copy(order: Order) -> int:
     status = Status(order.folder)
     try:
         _fill(order, status)
-    except CloneError as error:
+    except PullError as error:
         status.end("failed", error.code, f"{error}{f'; {error.cure}' if error.cure else ''}")
         raise
     except (OSError, pymysql.MySQLError) as error:
-        told: CloneError = CloneError(str(error))
+        told: PullError = PullError(str(error))
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            told = InterruptedCopyError(f"the disk of {order.folder} is full", "make room, then start again")
+            told = InterruptedPullError(f"the disk of {order.folder} is full", "make room, then start again")
         status.end("failed", told.code, str(told))
         raise told from error
     except BaseException:
@@ -82,7 +79,7 @@ def _fill(order: Order, status: Status) -> None:
         tree.again(order, status)
         missing = rows.check(order)
     if missing.late:
-        raise InterruptedCopyError(
+        raise InterruptedPullError(
             f"{len(missing.late)} files of production did not arrive, the first is {missing.late[0]}"
         )
     _same_release(order)
@@ -94,7 +91,7 @@ def _same_release(order: Order) -> None:
     """Database and files are those of one release: the one that was looked at before."""
     active = source.ask(order, "release").strip()
     if active != order.source:
-        raise InterruptedCopyError(
+        raise InterruptedPullError(
             f"production serves {active} now, the copy was to be one of {order.source}"
         )
 
@@ -126,7 +123,7 @@ def _interrupted(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt(number, frame)
 
 
-def _say(error: CloneError) -> None:
+def _say(error: PullError) -> None:
     sys.stderr.write("".join(f"{line}\n" for line in (str(error), error.cure) if line))
 
 

@@ -4,26 +4,35 @@ from __future__ import annotations
 
 import time
 
-from . import server, source
+from boxlift_reader import source, sql
+from boxlift_reader.state import State, Status
+from boxlift_reader.stream import flow
+
 from .order import Order
-from .state import State, Status
-from .stream import flow
+
+_OF_NOBODY = (
+    r"s#^(/\*!50003 CREATE\*/ )/\*!50017 DEFINER=`[^`]*`@`[^`]*`\*/ #\1#",
+    r"s#^/\*!50013 DEFINER=`[^`]*`@`[^`]*` #/*!50013 #",
+)
+"""Triggers and views become this server's administrator's, who may not make anybody else's: production's
+accounts are none here. No line within a value begins so, as a dump writes its line ends as two characters."""
 
 
 def pull(order: Order, state: State, status: Status) -> None:
     """Pull production's database into a database of this host's server; what is there of it goes first."""
     if state.done("database"):
         return
-    connection = server.connect(order.options_file)
+    connection = sql.connect(order.options_file)
     name = f"`{order.own_database}`"
-    server.execute(connection, f"DROP DATABASE IF EXISTS {name}")
-    server.execute(connection, f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE {order.collation}")
+    sql.execute(connection, f"DROP DATABASE IF EXISTS {name}")
+    sql.execute(connection, f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE {order.collation}")
     connection.close()
     status.stage("database", None)
     moved = flow(
         [
             source.command(order, "statements"),
             ["zstd", "--decompress", "--stdout", "--quiet"],
+            ["sed", "--regexp-extended", *(f"--expression={part}" for part in _OF_NOBODY)],
             [
                 "mariadb",
                 f"--defaults-file={order.options_file}",

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from .fault import CloneError
+from boxlift_reader.fault import PullError
 
 _RELEASE = re.compile(r"clone-[0-9]{14}\Z")
 _DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
@@ -39,6 +39,7 @@ class Order:
     :param memory_mb: buffer pool of the copy's server.
     :param settings: folder with the settings of this host's server, which the copy's takes over.
     :param options_file: client option file of this host's server, where the logical way ends.
+    :param left_out: what does not travel, as rsync writes patterns.
     :param attachments: whether uploaded files are copied too.
     :param resume_hours: a database that was pulled longer ago is pulled again.
     """
@@ -61,6 +62,7 @@ class Order:
     options_file: Path
     collation: str
     upload: str
+    left_out: tuple[str, ...]
     attachments: bool
     resume_hours: float
 
@@ -68,20 +70,21 @@ class Order:
     def read(cls, path: Path) -> Order:
         """Read the role's file.
 
-        :raises CloneError: it is not complete, or names what this program must not touch.
+        :raises PullError: it is not complete, or names what this program must not touch.
         """
         try:
             told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
             values = {field.name: told[field.name] for field in fields(cls)}
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise CloneError(f"{path} is no order of a copy: {error!r}") from error
+            raise PullError(f"{path} is no order of a copy: {error!r}") from error
         for name in ("ssh", "base", "copies", "sockets", "settings", "options_file"):
             values[name] = Path(values[name])
+        values["left_out"] = tuple(values["left_out"])
         values["method"] = Method(values["method"])
         if not _RELEASE.match(values["release"]):
-            raise CloneError(f"{values['release']!r} is no name of a copy")
+            raise PullError(f"{values['release']!r} is no name of a copy")
         if not _DATABASE.match(values["database"]):
-            raise CloneError(f"{values['database']!r} is no name of a database")
+            raise PullError(f"{values['database']!r} is no name of a database")
         return cls(**values)
 
     @property

@@ -5,16 +5,12 @@ from __future__ import annotations
 import shutil
 import time
 
-from . import schema, server, source
-from .fault import CloneError, InterruptedCopyError
-from .order import Order
-from .state import State, Status
-from .stream import flow
+from boxlift_reader import hot, source
+from boxlift_reader.fault import InterruptedPullError, PullError
+from boxlift_reader.state import State, Status
 
-_PREPARE_MEMORY_MB = 256
-_COMPLETED = "completed OK!"
-"""The last words of mariadb-backup when all went well: its contract (restore_peers, reliability anchors)."""
-_CHECKPOINTS = ("mariadb_backup_checkpoints", "xtrabackup_checkpoints")
+from . import schema, server
+from .order import Order
 
 
 def pull(order: Order, state: State, status: Status) -> None:
@@ -32,9 +28,9 @@ def pull(order: Order, state: State, status: Status) -> None:
         status.stage("prepare")
         try:
             _prepare(order, state)
-        except InterruptedCopyError:
+        except InterruptedPullError:
             raise
-        except CloneError:
+        except PullError:
             if not again:
                 raise
             # The run that was killed may have been preparing: what it left is not to be trusted.
@@ -55,25 +51,7 @@ def _stream(order: Order, state: State, status: Status) -> None:
     """Pull production's data files into an empty folder."""
     state.forget("stream", "prepared", "purged")
     status.stage("database", order.database_bytes)
-    if order.data.exists():
-        shutil.rmtree(order.data)
-    order.data.mkdir(mode=0o700)
-    extract = shutil.which("mbstream") or shutil.which("mariadb-mbstream") or "mbstream"
-    moved = flow(
-        [
-            source.command(order, "backup"),
-            ["zstd", "--decompress", "--stdout", "--quiet"],
-            [extract, "--extract", "--directory", str(order.data)],
-        ],
-        rate_kb=order.bandwidth_kb,
-        tell=status.moved,
-    )
-    if moved.broken is not None:
-        # No stream goes on where it was cut, and the room may be what was missing.
-        shutil.rmtree(order.data)
-    source.judge(order, moved, str(order.data))
-    if not any((order.data / name).is_file() for name in _CHECKPOINTS):
-        raise InterruptedCopyError("the stream of production's database ended before its end")
+    moved = hot.stream(order, order.data, rate_kb=order.bandwidth_kb, tell=status.moved)
     state.measure(
         "database",
         {
@@ -88,21 +66,7 @@ def _stream(order: Order, state: State, status: Status) -> None:
 
 
 def _prepare(order: Order, state: State) -> None:
-    """Bring the data files to one moment: what the stream caught at different times."""
-    began = time.monotonic()
-    said = source.run(
-        [
-            "mariadb-backup",
-            "--no-defaults",
-            "--prepare",
-            f"--target-dir={order.data}",
-            f"--use-memory={_PREPARE_MEMORY_MB}M",
-        ],
-        str(order.data),
-    )
-    if not said.rstrip().endswith(_COMPLETED):
-        raise CloneError(f"mariadb-backup --prepare: {source.last_line(said)}")
-    state.measure("prepare", {"seconds": round(time.monotonic() - began, 1)})
+    state.measure("prepare", {"seconds": round(hot.prepare(order.data), 1)})
     state.mark("prepared")
 
 

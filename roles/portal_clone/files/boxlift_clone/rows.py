@@ -2,94 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from boxlift_reader import sql, uploads
 
-import pymysql.cursors
-
-from . import server, source
-from .fault import DatabaseError
 from .order import Method, Order
 
-_AT_ONCE = 2000
-"""Rows in one question to the source."""
 
-
-@dataclass
-class Missing:
-    """Files that the copy lacks though a row names them, as `ID path`.
-
-    :param deleted: production has deleted row and file since the database was copied.
-    :param lost: production has the row and lacks the file itself.
-    :param late: production has both: the copy is not complete.
-    """
-
-    rows: int = 0
-    deleted: list[str] = field(default_factory=list)
-    lost: list[str] = field(default_factory=list)
-    late: list[str] = field(default_factory=list)
-
-
-def check(order: Order) -> Missing:
-    """Compare `b_file` with the folder of uploads, and ask production about each file that is missing.
-
-    A copy without attachments has no file to be missed.
-    """
-    found = Missing()
+def check(order: Order) -> uploads.Missing:
+    """Compare rows and files. A copy without attachments has no file to be missed."""
     if not order.attachments:
-        return found
-    waiting: list[tuple[str, str]] = []
-    for number, path in _local(order):
-        found.rows += 1
-        if not (order.root / order.upload / path).is_file():
-            waiting.append((number, path))
-            if len(waiting) == _AT_ONCE:
-                _ask(order, waiting, found)
-                waiting = []
-    if waiting:
-        _ask(order, waiting, found)
-    return found
-
-
-def _local(order: Order) -> Iterator[tuple[str, str]]:
-    """ID and path below uploads of each file that lies on the host, not in a bucket."""
+        return uploads.Missing()
     physical = order.method is Method.PHYSICAL
-    connection = server.connect(order.folder / "client.cnf" if physical else order.options_file)
+    connection = sql.connect(order.folder / "client.cnf" if physical else order.options_file)
     try:
-        columns = {
-            name
-            for (name,) in server.rows(
-                connection,
-                "SELECT COLUMN_NAME FROM information_schema.COLUMNS"
-                " WHERE TABLE_SCHEMA = %s AND TABLE_NAME = 'b_file'",
-                order.own_database,
-            )
-        }
-        if not {"ID", "SUBDIR", "FILE_NAME"} <= columns:
-            return
-        bucket = " WHERE COALESCE(HANDLER_ID, '') IN ('', '0')" if "HANDLER_ID" in columns else ""
-        with connection.cursor(pymysql.cursors.SSCursor) as cursor:
-            cursor.execute(f"SELECT ID, SUBDIR, FILE_NAME FROM `{order.own_database}`.b_file{bucket}")
-            row: tuple[Any, ...]
-            for row in cursor:
-                yield str(row[0]), str(Path(str(row[1] or "")) / str(row[2] or ""))
-    except pymysql.MySQLError as error:
-        raise DatabaseError(f"the copy's list of files cannot be read: {error}") from error
+        return uploads.check(order, connection, order.own_database, order.root / order.upload)
     finally:
         connection.close()
-
-
-def _ask(order: Order, waiting: list[tuple[str, str]], found: Missing) -> None:
-    told = "".join(f"{number}\t{path}\n" for number, path in waiting if "\n" not in path and "\t" not in path)
-    files, _, rows = source.ask(order, "rows", told).partition("\n\n")
-    there = {
-        number
-        for number, _, state in (line.partition("\t") for line in files.splitlines())
-        if state == "there"
-    }
-    known = set(rows.split())
-    for number, path in waiting:
-        kind = found.late if number in there else found.lost if number in known else found.deleted
-        kind.append(f"{number} {path}")

@@ -7,8 +7,9 @@ from typing import Any
 
 import pymysql
 
-from . import server, source
-from .fault import DatabaseError
+from boxlift_reader import source, sql
+from boxlift_reader.fault import DatabaseError
+
 from .order import Order
 
 _OF_SERVER = ("information_schema", "mysql", "performance_schema", "sys")
@@ -21,7 +22,7 @@ _DEFINER = re.compile(r"\bDEFINER\s*=\s*`[^`]*`@`[^`]*`", re.IGNORECASE)
 
 def take_over(order: Order) -> None:
     """Give the database its name; drop all others. May be interrupted and called again."""
-    connection = server.connect(order.folder / "client.cnf")
+    connection = sql.connect(order.folder / "client.cnf")
     try:
         _take_over(connection, order)
     except pymysql.MySQLError as error:
@@ -32,20 +33,20 @@ def take_over(order: Order) -> None:
 
 def _take_over(connection: pymysql.Connection[Any], order: Order) -> None:
     old, new = order.database, order.own_database
-    databases = {name for (name,) in server.rows(connection, "SHOW DATABASES")}
+    databases = {name for (name,) in sql.rows(connection, "SHOW DATABASES")}
     if old in databases:
         _move(connection, order, old, new)
     elif new not in databases:
         raise DatabaseError(f"production's backup lacks the database {old}")
     for name in sorted((databases | _known(connection)) - {new, *_OF_SERVER}):
         # InnoDB knows the tables of production's other databases too, which were not copied: it forgets them.
-        server.execute(connection, f"CREATE DATABASE IF NOT EXISTS {_quoted(name)}")
-        server.execute(connection, f"DROP DATABASE {_quoted(name)}")
+        sql.execute(connection, f"CREATE DATABASE IF NOT EXISTS {_quoted(name)}")
+        sql.execute(connection, f"DROP DATABASE {_quoted(name)}")
 
 
 def _known(connection: pymysql.Connection[Any]) -> set[str]:
     """Databases in InnoDB's own dictionary."""
-    names = server.rows(
+    names = sql.rows(
         connection, "SELECT NAME FROM information_schema.INNODB_SYS_TABLES WHERE NAME LIKE '%/%'"
     )
     folders = {
@@ -56,12 +57,12 @@ def _known(connection: pymysql.Connection[Any]) -> set[str]:
 
 
 def _move(connection: pymysql.Connection[Any], order: Order, old: str, new: str) -> None:
-    ((collation,),) = server.rows(
+    ((collation,),) = sql.rows(
         connection,
         "SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s",
         old,
     )
-    server.execute(
+    sql.execute(
         connection, f"CREATE DATABASE IF NOT EXISTS {_quoted(new)} CHARACTER SET utf8mb4 COLLATE {collation}"
     )
     code = order.folder / "objects.sql"
@@ -70,17 +71,17 @@ def _move(connection: pymysql.Connection[Any], order: Order, old: str, new: str)
         fresh.write_text(_objects(connection, order, old), encoding="utf-8")
         fresh.rename(code)
     # MariaDB moves no table that has triggers to another database.
-    for (name,) in server.rows(
+    for (name,) in sql.rows(
         connection, "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = %s", old
     ):
-        server.execute(connection, f"DROP TRIGGER {_quoted(old)}.{_quoted(name)}")
+        sql.execute(connection, f"DROP TRIGGER {_quoted(old)}.{_quoted(name)}")
     tables = _names(connection, old, "BASE TABLE")
     for start in range(0, len(tables), _AT_ONCE):
         moves = ", ".join(
             f"{_quoted(old)}.{_quoted(name)} TO {_quoted(new)}.{_quoted(name)}"
             for name in tables[start : start + _AT_ONCE]
         )
-        server.execute(connection, f"RENAME TABLE {moves}")
+        sql.execute(connection, f"RENAME TABLE {moves}")
     if content := code.read_text(encoding="utf-8"):
         options = f"--defaults-file={order.folder / 'client.cnf'}"
         source.run(["mariadb", options, "--force", new], str(order.data), told=content)
@@ -92,7 +93,7 @@ def _objects(connection: pymysql.Connection[Any], order: Order, name: str) -> st
     parts = []
     options = f"--defaults-file={order.folder / 'client.cnf'}"
     code = sum(
-        len(server.rows(connection, statement, name))
+        len(sql.rows(connection, statement, name))
         for statement in (
             "SELECT 1 FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = %s",
             "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = %s",
@@ -109,7 +110,7 @@ def _objects(connection: pymysql.Connection[Any], order: Order, name: str) -> st
 def _names(connection: pymysql.Connection[Any], database: str, kind: str) -> list[str]:
     return [
         name
-        for (name,) in server.rows(
+        for (name,) in sql.rows(
             connection,
             "SELECT TABLE_NAME FROM information_schema.TABLES"
             " WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = %s ORDER BY TABLE_NAME",

@@ -6,34 +6,46 @@ import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pymysql
 
-from .fault import DatabaseError
+from boxlift_reader import hot
+from boxlift_reader.fault import DatabaseError
+from boxlift_reader.source import run
+from boxlift_reader.sql import connect
+
 from .order import Order
-from .source import run
 
 _START_SECONDS = 900.0
-_LAYOUT = ("innodb_page_size", "innodb_data_file_path", "innodb_undo_tablespaces")
-"""Settings without which the copied files are not read."""
-_OF_BACKUP = "backup-my.cnf"
-
-# No copy needs production's accounts, servers and plugins: they go before anybody can ask the server. The
-# account that owns the server's own views is locked and stays.
+_PLACES = (
+    "innodb_data_home_dir",
+    "innodb_log_group_home_dir",
+    "innodb_undo_directory",
+    "aria_log_dir_path",
+)
+"""Folders of a server's own files, where its settings may name another than its data."""
+_EMPTIED = (
+    *("db", "columns_priv", "procs_priv", "proxies_priv", "roles_mapping", "servers", "plugin", "func"),
+    *("event", "general_log", "slow_log", "gtid_slave_pos", "transaction_registry"),
+    *("column_stats", "index_stats", "table_stats"),
+)
+"""Tables of the server's own that a copy needs nothing of: rights, passwords of other servers, statements
+that somebody logged, and statistics, which name the least and the greatest value of a column."""
+# All before anybody can ask the server. The account that owns the server's own views is locked and stays, and
+# routines stay until the database has its name. Deleted rows lie in a table's file until it is written anew.
 _PURGE = """\
 USE mysql;
+{emptied}
 DELETE FROM global_priv WHERE NOT (User = 'mariadb.sys' AND Host = 'localhost');
-DELETE FROM db;
 DELETE FROM tables_priv WHERE NOT (User = 'mariadb.sys' AND Host = 'localhost');
-DELETE FROM columns_priv;
-DELETE FROM procs_priv;
-DELETE FROM proxies_priv;
-DELETE FROM roles_mapping;
-DELETE FROM servers;
-DELETE FROM plugin;
+DELETE FROM proc WHERE db NOT IN ('mysql', '{database}');
+DELETE FROM innodb_index_stats WHERE database_name NOT IN ('mysql', '{database}');
+DELETE FROM innodb_table_stats WHERE database_name NOT IN ('mysql', '{database}');
 INSERT INTO global_priv (Host, User, Priv)
-  VALUES ('localhost', 'root', '{"access":-1,"plugin":"unix_socket","authentication_string":""}');
+  VALUES ('localhost', 'root', '{{"access":-1,"plugin":"unix_socket","authentication_string":""}}');
+ALTER TABLE global_priv FORCE;
+ALTER TABLE tables_priv FORCE;
+ALTER TABLE proc FORCE;
 """
 
 
@@ -59,7 +71,14 @@ def describe(order: Order) -> None:
         "skip-log-bin",
         "slow_query_log = OFF",
         "performance_schema = OFF",
-        *layout(order.data),
+        "general_log = OFF",
+        # The host's settings may name places of the host's own server: two servers in one place destroy both.
+        *(f"{name} = {order.data}" for name in _PLACES),
+        "skip-log-error",
+        "init_file =",
+        "tmpdir = /tmp",
+        "loose_wsrep_on = OFF",
+        *hot.layout(order.data),
     ]
     _write(order.folder / "server.cnf", lines)
     _write(order.folder / "client.cnf", ["[client]", f"socket = {order.socket}", "user = root"])
@@ -70,21 +89,16 @@ def _write(path: Path, lines: Sequence[str]) -> None:
     path.chmod(0o644)
 
 
-def layout(data: Path) -> list[str]:
-    """Settings of the files' form, as the backup says they are."""
-    path = data / _OF_BACKUP
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    return [line for line in lines if line.partition("=")[0].strip().replace("-", "_") in _LAYOUT]
-
-
 def purge(order: Order) -> None:
-    """Remove all accounts but the administrator's, without letting anybody in meanwhile."""
+    """Remove all accounts but the administrator's, and what tells of other databases, with nobody let in."""
     run(["chown", "--recursive", f"{order.account}:{order.account}", str(order.data)], str(order.data))
     defaults = f"--defaults-file={order.folder / 'server.cnf'}"
     run(
         [_program("mariadbd"), defaults, "--bootstrap", f"--pid-file={order.data / 'purge.pid'}"],
         str(order.data),
-        told=_PURGE,
+        told=_PURGE.format(
+            database=order.database, emptied="\n".join(f"TRUNCATE TABLE {name};" for name in _EMPTIED)
+        ),
         user=order.account,
     )
 
@@ -111,26 +125,3 @@ def start(order: Order) -> None:
             time.sleep(0.2)
         else:
             return
-
-
-def connect(options_file: Path) -> pymysql.Connection[Any]:
-    """A session as the administrator, by a client option file."""
-    return pymysql.connect(
-        read_default_file=str(options_file),
-        charset="utf8mb4",
-        autocommit=True,
-        init_command="SET sql_mode='', time_zone='+00:00'",
-    )
-
-
-def rows(connection: pymysql.Connection[Any], statement: str, *values: str) -> list[tuple[Any, ...]]:
-    """All rows of a query."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values or None)
-        return list(cursor.fetchall())
-
-
-def execute(connection: pymysql.Connection[Any], statement: str) -> None:
-    """Run a statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement)

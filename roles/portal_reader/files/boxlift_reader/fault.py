@@ -1,4 +1,4 @@
-"""What can go wrong with a copy, and what it means for whoever started it."""
+"""What can go wrong with a pull, and what it means for whoever started it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Code(IntEnum):
     DATABASE = 7
 
 
-class CloneError(Exception):
-    """The copy cannot be made now. Nothing of production and of the active copy was touched.
+class PullError(Exception):
+    """It cannot be pulled now. Nothing of production was touched.
 
     :param message: what happened, with its figures.
     :param cure: what to do; empty where the same command again is all.
@@ -30,20 +30,20 @@ class CloneError(Exception):
         self.cure = cure
 
 
-class InterruptedCopyError(CloneError):
+class InterruptedPullError(PullError):
     """The source, the line or the disk gave way; the same command goes on."""
 
     code = Code.GO_ON
 
 
-class RefusedError(CloneError):
+class RefusedError(PullError):
     """It would not be safe."""
 
     code = Code.REFUSED
 
 
-class DatabaseError(CloneError):
-    """The copied database does not come up as it should."""
+class DatabaseError(PullError):
+    """The pulled database is not as it should be."""
 
     code = Code.DATABASE
 

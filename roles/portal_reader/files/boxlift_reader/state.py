@@ -1,4 +1,4 @@
-"""What is done of a copy, so that the next run goes on; what it does now, so that people can see."""
+"""What is done of a pull, so that the next run goes on; what it does now, so that people can see."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class State:
         self._write()
 
     def bind(self, **facts: str) -> bool:
-        """Keep what the copy is of; whether nothing that was copied before counts.
+        """Keep what the pull is of; whether nothing that came before counts.
 
         The stages are forgotten where a fact differs from the kept one.
         """
@@ -103,7 +103,7 @@ class Status:
         self._write("running")
 
     def moved(self, total: int) -> None:
-        """So many bytes of the stage have come. A full disk is told by the programs that write the copy."""
+        """So many bytes of the stage have come. A full disk is told by the programs that write."""
         self._moved = total
         if time.monotonic() - self._written >= _EVERY:
             with contextlib.suppress(OSError):

@@ -1,0 +1,1 @@
+"""Pulls the portal that another host serves: the few words of its key, pipes, hot backups, files."""

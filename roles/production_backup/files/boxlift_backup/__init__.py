@@ -1,0 +1,1 @@
+"""Pulls a backup of the active portal onto this host and proves that it can be restored."""
