@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -32,6 +33,22 @@ pytestmark = [
     ),
 ]
 NAME = "20261122100000"
+ROLES = Path(__file__).parents[2] / "roles"
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": f"{ROLES / 'production_backup/files'}:{ROLES / 'portal_reader/files'}",
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
+FULL = """\
+set -u
+mount -t tmpfs -o size=14m,mode=0711 tmpfs "$1"
+"$2" -m boxlift_backup "$3"
+echo $?
+mount -o remount,size=400m "$1"
+"$2" -m boxlift_backup "$3"
+echo $?
+ls "$1"
+"""
 
 
 @pytest.fixture
@@ -272,14 +289,9 @@ def test_killed_in_the_middle_nothing_runs_on(order: Order, tmp_path: Path, read
     reader.write_text(
         reader.read_text().replace("exec bash", "bash").rstrip() + " | { head -c 9000; sleep 60; }\n"
     )
-    root = Path(__file__).parents[2] / "roles"
     process = subprocess.Popen(
-        ["python3", "-m", "boxlift_backup", str(tmp_path / "order.json")],
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{root / 'production_backup/files'}:{root / 'portal_reader/files'}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
+        [sys.executable, "-m", "boxlift_backup", str(tmp_path / "order.json")],
+        env=ENVIRONMENT,
         stderr=subprocess.PIPE,
     )
     for _ in range(300):
@@ -363,6 +375,21 @@ def test_a_portal_without_users_is_none(order: Order, production: Server) -> Non
     production.run("DELETE FROM b_user", OLD)
     with program._alone(order), pytest.raises(DatabaseError, match="no users"):
         program._back_up(order)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root mounts a small disk")
+def test_a_disk_that_fills_up(order: Order, tmp_path: Path, production: Server) -> None:
+    words = [str(order.folder), sys.executable, str(tmp_path / "order.json")]
+    done = subprocess.run(
+        ["unshare", "--mount", "bash", "-c", FULL, "bash", *words],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines() == ["4", "0", NAME, "last.json", "status.json"], done.stderr
+    assert "is full" in done.stderr
+    assert "make room" in done.stderr
 
 
 def test_a_small_disk(order: Order, production: Server, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from roles.production_backup.files.boxlift_backup import retention
 from roles.production_backup.files.boxlift_backup.order import Order
 from roles.production_backup.files.boxlift_backup.proof import Tables, compare
 
-SAID = "a\t1\nb\t2\nc\tNULL\n\na\t100\nb\t200\n\n"
+SAID = "a\t1\nb\t2\nc\tNULL\n\na\t100\nb\t200\na\t0\nb\t100\n\n"
 Usage = namedtuple("Usage", "total used free")
 
 

@@ -34,10 +34,10 @@ class Tables:
         """
         try:
             figures, times, _ = said.split("\n\n")
-            return cls(
-                dict(_pair(line) for line in figures.splitlines()),
-                {name: float(value) for name, value in map(_pair, times.splitlines())},
-            )
+            touched: dict[str, float] = {}
+            for name, value in map(_pair, times.splitlines()):
+                touched[name] = max(touched.get(name, 0.0), float(value))
+            return cls(dict(map(_pair, figures.splitlines())), touched)
         except ValueError as error:
             raise InterruptedPullError(f"production did not say all of its tables: {error}") from error
 
