@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -390,6 +391,20 @@ def test_a_disk_that_fills_up(order: Order, tmp_path: Path, production: Server) 
     assert done.stdout.splitlines() == ["4", "0", NAME, "last.json", "status.json"], done.stderr
     assert "is full" in done.stderr
     assert "make room" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files to another account and takes them back")
+def test_the_test_runs_under_an_account_of_its_own(order: Order, short: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="b-") as name:
+        for folder in (name, short):
+            Path(folder).chmod(0o711)
+        asked = dataclasses.replace(order, folder=Path(name), account="daemon")
+        assert backed_up(asked)["tables_changed_meanwhile"] == []
+        assert {path.owner() for path in Path(name).rglob("*")} == {"root"}
+        closed = ["runuser", "-u", "daemon", "--", "ls"]
+        for path in (name, f"{name}/{NAME}", f"{name}/{NAME}/database", f"{name}/{NAME}/files/upload"):
+            assert subprocess.run([*closed, path], capture_output=True, check=False).returncode != 0
+        backed_up(dataclasses.replace(asked, name="20261122110000", method=Method.LOGICAL))
 
 
 def test_a_small_disk(order: Order, production: Server, tmp_path: Path) -> None:

@@ -70,8 +70,8 @@ def _fill(order: Order, status: Status) -> None:
     if (order.folder / order.name).exists():
         raise RefusedError(f"there is a backup {order.name} already")
     retention.tidy(order.folder)
-    # Only the account of the trial's server passes here, to the one folder that is its own for that time.
-    order.work.mkdir(mode=0o711, exist_ok=True)
+    order.work.mkdir(mode=0o700, exist_ok=True)
+    trial.close(order)
     state = State(order.work)
     of = {"release": order.release, "database": order.database, "method": str(order.method)}
     if state.bind(**of) or _old(order, state):

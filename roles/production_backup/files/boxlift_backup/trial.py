@@ -42,14 +42,14 @@ def files(order: Order) -> Iterator[Path]:
 
     :raises DatabaseError: they cannot be served.
     """
-    _give(order.data, order.account)
+    _open(order)
     try:
+        _give(order.data, order.account)
         own = [f"--{line}" for line in hot.layout(order.data)]
         with _server(order, order.data, [*own, "--innodb-read-only", "--read-only"]) as options:
             yield options
     finally:
-        # Whoever has the account of the trial's server cannot read the backup afterwards.
-        _give(order.data, "root" if os.geteuid() == 0 else order.account)
+        close(order)
 
 
 @contextmanager
@@ -60,6 +60,7 @@ def statements(order: Order) -> Iterator[Path]:
     """
     data = order.work / "trial"
     shutil.rmtree(data, ignore_errors=True)
+    _open(order)
     try:
         words = ["mariadb-install-db", "--no-defaults", f"--datadir={data}", f"--user={order.account}"]
         source.run([*words, "--skip-test-db"], str(data))
@@ -73,6 +74,22 @@ def statements(order: Order) -> Iterator[Path]:
             yield options
     finally:
         shutil.rmtree(data, ignore_errors=True)
+        close(order)
+
+
+def close(order: Order) -> None:
+    """Nobody but root reads what is there, whatever modes production's files brought; also after a kill."""
+    order.work.chmod(0o700)
+    if os.geteuid() == 0:
+        shutil.chown(order.work, "root", "root")
+        if order.data.exists():
+            _give(order.data, "root")
+
+
+def _open(order: Order) -> None:
+    """The account of the trial's server passes through to what is its own for that time, and nobody else."""
+    shutil.chown(order.work, group=order.account)
+    order.work.chmod(0o710)
 
 
 @contextmanager
