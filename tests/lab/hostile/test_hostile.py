@@ -52,8 +52,8 @@ AGENT = (
 )
 # What an application may bring: no rule can know it.
 STRANGE = (
-    "CREATE TABLE b_acme_webhook (ID INT PRIMARY KEY, URL TEXT)",
-    "INSERT INTO b_acme_webhook VALUES (1, 'x')",
+    "CREATE TABLE b_acme_webhook (ID INT PRIMARY KEY, URL TEXT, API_TOKEN TEXT)",
+    "INSERT INTO b_acme_webhook VALUES (1, 'x', 's3cret-of-production')",
 )
 DUE = "UPDATE b_agent SET NEXT_EXEC = NOW() - INTERVAL 1 HOUR, DATE_CHECK = NULL, RUNNING = 'N'"
 ECHO = """
@@ -227,9 +227,12 @@ def assert_production_goes_on(world: World, outside: Outside, inventory: Invento
 
 
 def test_what_no_rule_knows_is_told(twin: Release, project: Project) -> None:
-    told = json.loads((project.root / "evidence" / "quiet-preproduction.json").read_text(encoding="utf-8"))
+    text = (project.root / "evidence" / "quiet-preproduction.json").read_text(encoding="utf-8")
+    told = json.loads(text)
     assert told["release"] == twin.name
     assert told["unknown_tables"] == [{"table": "b_acme_webhook", "rows": 1}]
+    assert [found["place"] for found in told["secrets"]] == ["b_acme_webhook.API_TOKEN"]
+    assert "s3cret-of-production" not in text
     assert {"agents", "mailboxes", "webhooks", "payments"} <= {
         rule["rule"] for rule in told["rules"] if rule["rows"]
     }
