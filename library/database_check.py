@@ -261,9 +261,9 @@ def main() -> None:
     except SqlError as error:
         module.fail_json(msg=str(error), problems=[str(error)])
     if problems:
-        listed = "".join(f"\n- {problem}" for problem in problems)
+        head = f"the database server {where} is not what the portal needs; nothing was changed on it:"
         module.fail_json(
-            msg=f"the database server {where} is not what the portal needs; nothing was changed:{listed}",
+            msg="\n- ".join([head, *problems]),
             problems=problems,
             boxlift_exit=PREFLIGHT_REFUSED,
         )
