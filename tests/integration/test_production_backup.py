@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,26 @@ ENVIRONMENT = {
     **os.environ,
     "PYTHONPATH": f"{ROLES / 'production_backup/files'}:{ROLES / 'portal_reader/files'}",
     "PYTHONDONTWRITEBYTECODE": "1",
+}
+DOCUMENT = Path(__file__).parents[2] / "docs" / "backup.md"
+# What stands for the hosts of the document: one folder for both, a server without systemd.
+PROGRAMS = {
+    "ssh": 'while [[ $1 == -* ]]; do shift 2; done; shift; exec bash -c "$*"',
+    "chown": 'echo "chown $*" >>"$LOG"',
+    "systemctl": """
+echo "$*" >>"$LOG"
+case "$*" in
+    "stop mariadb")
+        kill "$(cat "$SERVER/pid")"
+        for _ in {1..300}; do [ -e "$SERVER/pid" ] || break; sleep 0.1; done ;;
+    "start mariadb")
+        mariadbd --no-defaults --user="$ME" --datadir="$SERVER/data" --socket="$SERVER/s.sock" \
+            --pid-file="$SERVER/pid" --skip-networking </dev/null >/dev/null 2>&1 &
+        for _ in {1..300}; do
+            mariadb --defaults-file="$SERVER/client.cnf" -e 'SELECT 1' >/dev/null 2>&1 && break
+            sleep 0.1
+        done ;;
+esac""",
 }
 FULL = """\
 set -u
@@ -150,6 +171,55 @@ def test_a_backup_that_is_restored_serves_what_production_had(
     restored.run((backup / "boxlift.sql").read_text())
     assert restored.rows("SELECT COUNT(*) FROM boxlift.environment") == [(0,)]
     restored.run("INSERT INTO b_text (BODY) VALUES ('written afterwards')", OLD)
+
+
+def test_the_document_s_commands_restore_production(
+    order: Order, production: Server, portal: Path, tmp_path: Path
+) -> None:
+    production.run("INSERT INTO boxlift.environment VALUES (7)")
+    backed_up(order)
+    before, root = production.sums(OLD), portal / "releases" / "final-1"
+    production.run("DELETE FROM b_user; DROP TABLE b_text; INSERT INTO boxlift.environment VALUES (8)", OLD)
+    (root / "bitrix" / ".settings.php").unlink()
+    (root / "upload" / "later.txt").write_text("written afterwards")
+    (portal / "current").unlink()
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in PROGRAMS.items():
+        (programs / name).write_text(f"#!/bin/bash\n{text}\n")
+        (programs / name).chmod(0o700)
+    script = "".join(re.findall(r"^```sh\n(.*?)^```$", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL))
+    for old, new in {
+        "/var/backups/boxlift/20261122220000": str(order.folder / NAME),
+        "/var/lib/mysql": str(production.folder / "data"),
+        "/etc/boxlift/database.cnf": str(production.options),
+        "/srv/portal": str(portal),
+        "/root/proof.json": str(tmp_path / "proof.json"),
+    }.items():
+        assert old in script
+        script = script.replace(old, new)
+    folders = {"SERVER": str(production.folder), "LOG": str(tmp_path / "log"), "ME": ME}
+    done = subprocess.run(
+        ["bash", "-c", f"set -eo pipefail\n{script}"],
+        env={**os.environ, **folders, "PATH": f"{programs}:/usr/sbin:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    try:
+        assert done.returncode == 0, done.stderr
+        assert production.sums(OLD) == before
+        assert production.rows("SELECT ID FROM boxlift.environment") == [(7,)]
+        assert (portal / "current" / "bitrix" / ".settings.php").read_text() == "<?php // secrets"
+        assert not (root / "upload" / "later.txt").exists()
+        # Nothing writes while it is put back, and everything that was stopped runs again.
+        said = (tmp_path / "log").read_text().splitlines()
+        stopped = next(line for line in said if line.startswith("stop portal-agents")).split()[1:]
+        started = " ".join(line for line in said if line.startswith("start ")).split()
+        assert set(stopped) - {"portal-agents.service"} <= set(started)
+        assert not (tmp_path / "proof.json").exists()
+    finally:
+        subprocess.run(["pkill", "--pidfile", str(production.folder / "pid")], check=False)
 
 
 def test_statements_are_restored_and_compared_too(order: Order, production: Server) -> None:
