@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pymysql
 import pytest
 from backup_samples import M1
 from database_server import DatabaseServer
@@ -18,11 +19,13 @@ from loading import FINISHED, STARTED, Loading, write_dump
 
 import bxbackup.catalogue
 import bxbackup.crew
-from bxbackup.crew import LoadProgress
+from bxbackup.catalogue import Table
+from bxbackup.crew import Crew, LoadProgress
 from bxbackup.dump import find_dump
 from bxbackup.errors import AbsentError, BackupError, DamagedError, RefusedError, UsageError
 from bxbackup.feed import Feed, Piece
 from bxbackup.load import LoadResult, load_feed
+from bxbackup.server import Session
 
 AFTER = "portal_after_connect.sql"
 
@@ -343,6 +346,44 @@ def test_a_server_that_is_killed_while_the_dump_arrives(flush: int, tmp_path: Pa
         assert count(growing.loading, "a") == 20
     finally:
         server.end(signal.SIGKILL)
+
+
+def test_a_table_that_the_server_has_lost_is_made_by_one_session(
+    growing: Growing, loading: Loading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create, made, at_once = Crew._create, threading.Semaphore(1), []
+
+    def slow(self: Crew, session: Session, table: Table, statement: str) -> None:
+        alone = made.acquire(blocking=False)
+        at_once.append(alone)
+        time.sleep(0.5)  # all sessions that were lost come back meanwhile
+        create(self, session, table, statement)
+        if alone:
+            made.release()
+
+    rows = [insert("b", first) for first in range(0, 20_000, 20)]
+    dump = text(table("b"), *rows)
+    growing.writer.write("portal.sql", dump[: dump.index(b"(19000,")])
+    growing.until(lambda at: at.rows >= 500)
+    monkeypatch.setattr(Crew, "_create", slow)
+    # As after a crash that took the last commits along: what is noted of the table, and its rows.
+    connection = pymysql.connect(
+        read_default_file=str(loading.server.defaults_file), database=loading.database, autocommit=True
+    )
+    with connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLES b WRITE, bxbackup_load WRITE")
+        cursor.execute("DELETE FROM bxbackup_load")
+        cursor.execute("DELETE FROM b")
+        cursor.execute(
+            "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
+        )
+        for (number,) in cursor.fetchall():
+            cursor.execute("KILL %s", (number,))
+    growing.writer.write("portal.sql", dump[dump.index(b"(19000,") :], whole=True)
+    result = growing.end()
+    assert all(at_once)
+    assert result is not None
+    assert (result.rows, count(loading, "b")) == (20_000, 20_000)
 
 
 def test_a_full_disk_below_the_state_is_gone_on_from(

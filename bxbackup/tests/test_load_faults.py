@@ -26,6 +26,7 @@ import bxbackup.load
 from bxbackup.crew import LoadProgress
 from bxbackup.ddl import Key, add_keys
 from bxbackup.errors import DatabaseError, RefusedError
+from bxbackup.server import Session
 
 LOAD_AND_LEAVE = """
 import sys, threading
@@ -186,6 +187,25 @@ def test_a_server_that_dies_and_comes_back_costs_nothing_but_time(
 
     result = loading.load(folder, progress=report)
     restarts[0].join()
+    assert (result.tables, result.rows, result.duplicates) == (3, 12000, 0)
+    for table in range(3):
+        assert loading.rows(f"SELECT COUNT(*), SUM(ID) FROM t{table}") == [(4000, 8002000)]
+    assert loading.tables == {"t0", "t1", "t2"}
+
+
+def test_what_a_server_loses_behind_the_last_table_is_loaded_again(
+    loading: Loading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = []
+
+    def crash(session: Session, views: dict[str, str]) -> None:
+        lost.append(views)
+        session.run("DELETE FROM t1")
+        session.run("DELETE FROM bxbackup_load WHERE item = '\"t1\"'")
+
+    monkeypatch.setattr("bxbackup.load._make_views", crash)
+    result = loading.load(many_statements(tmp_path / "dump"))
+    assert lost == [{}]
     assert (result.tables, result.rows, result.duplicates) == (3, 12000, 0)
     for table in range(3):
         assert loading.rows(f"SELECT COUNT(*), SUM(ID) FROM t{table}") == [(4000, 8002000)]

@@ -8,11 +8,12 @@ cut by the statements' lengths alone: every run cuts them alike, and so can go o
 
 from __future__ import annotations
 
+import contextlib
 import heapq
 import itertools
 import threading
 from array import array
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bxbackup.ddl import Key, TableDefinition
@@ -47,6 +48,8 @@ class Table:
     :param definition: its definition taken apart, once a session has begun with it.
     :param late: keys that are made after the rows.
     :param splittable: several sessions may work on it.
+    :param being_made: a session makes it; all others leave it alone.
+    :param made: how often it was made.
     :param sessions: how many work on it.
     :param busy: lots that a session works on.
     :param before: a table of the same name that must be left alone first.
@@ -68,6 +71,8 @@ class Table:
     definition: TableDefinition | None = None
     late: tuple[Key, ...] = ()
     splittable: bool = False
+    being_made: bool = False
+    made: int = 0
     sessions: int = 0
     busy: set[int] = field(default_factory=set)
     started: str | None = None
@@ -380,6 +385,37 @@ class Catalogue:
             if lot is not None:
                 table.doubtful.add(lot)
 
+    def believe(self, table: Table, marks: Marks, made: int) -> None:
+        """Go on from what is noted of a table, unless it was made anew since that was looked up.
+
+        :param made: how often it had been made before the look.
+        """
+        with self.changed:
+            if not table.being_made and table.made == made:
+                table.go_on_from(marks)
+                table.sure = True
+
+    @contextlib.contextmanager
+    def making(self, table: Table) -> Iterator[bool | None]:
+        """Whether a table is to be made, by the session that asks; None: another one makes it now.
+
+        A server that was started again may have lost what all sessions of a table had noted: each of them
+        would make it, and drop what another has loaded by then.
+        """
+        with self.changed:
+            if table.being_made:
+                to_be_made = None
+            else:
+                to_be_made = table.being_made = table.mark is None
+        try:
+            yield to_be_made
+        finally:
+            if to_be_made:
+                with self.changed:
+                    table.being_made = False
+                    table.made += 1
+                    self.changed.notify_all()
+
     def reconsider(self, done: dict[str, Marks]) -> None:
         """A session was lost, maybe with its server, and a server may lose its last commits: look again.
 
@@ -394,6 +430,17 @@ class Catalogue:
                     table.offered = -1
                     self._offer(table)
             self.changed.notify_all()
+
+    def all_in(self, done: dict[str, Marks]) -> bool:
+        """Whether all tables that have rows are in.
+
+        :param done: what is noted in the database now; of a table without rows nothing is.
+        """
+        for table in self.tables():
+            mark = done[table.name].table if table.name in done else None
+            if table.size and not (mark is not None and mark.done):
+                return False
+        return True
 
     def alone_with_all_rows(self, table: Table) -> bool:
         """Whether a session that works on a table is the one to end it."""

@@ -290,20 +290,19 @@ class Crew:
     def _load(self, session: Session, reader: DumpReader, table: Table) -> None:
         """Do what there is to do for a table now."""
         catalogue = self._catalogue
-        if not table.sure:
-            marks = target.marks_of(session, table.name)
-            with catalogue.changed:
-                table.go_on_from(marks)
-                table.sure = True
+        self._look_up(session, table)
         if table.done:
             return
         definition = self._definition(table)
         self.report(table.name)
-        if table.mark is None:
-            if table.small and not table.late:
-                self._load_whole(session, reader, table, definition)
+        with catalogue.making(table) as to_be_made:
+            if to_be_made is None:
                 return
-            self._make(session, table, definition)
+            if to_be_made:
+                if table.small and not table.late:
+                    self._load_whole(session, reader, table, definition)
+                    return
+                self._make(session, table, definition)
         self._open(table, definition)
         while (lot := catalogue.take_lot(table)) is not None:
             try:
@@ -312,6 +311,13 @@ class Crew:
                 catalogue.leave_lot(table, lot)
         if catalogue.alone_with_all_rows(table):
             self._complete(session, table, definition)
+
+    def _look_up(self, session: Session, table: Table) -> None:
+        """Believe what is noted in the database, unless a session makes the table anew meanwhile."""
+        while not table.sure and not table.being_made:
+            made = table.made
+            marks = target.marks_of(session, table.name)
+            self._catalogue.believe(table, marks, made)
 
     def _definition(self, table: Table) -> TableDefinition:
         """The table's definition for this server, and which keys wait for its rows."""

@@ -313,8 +313,7 @@ class _Load:
     def _load_tables(self, crew: Crew, state: State) -> bool:
         """Load, while the dump arrives; False: it did not come to its end."""
         crew.known = self._at_end
-        cores = os.cpu_count() or 1
-        crew.start(self._options.sessions or min(MOST_SESSIONS, 2 * cores + 2), cores)
+        self._start(crew)
         kept = "the tables that were loaded stay in the database, for going on"
         try:
             _demand_known(self.reading.files, self._surveyor.unknown, kept)
@@ -338,6 +337,10 @@ class _Load:
         if self._extent.whole or self._extent.passed:
             self.demand_complete(kept)
         return self._surveyor.complete
+
+    def _start(self, crew: Crew) -> None:
+        cores = os.cpu_count() or 1
+        crew.start(self._options.sessions or min(MOST_SESSIONS, 2 * cores + 2), cores)
 
     @property
     def _at_end(self) -> bool:
@@ -417,12 +420,29 @@ class _Load:
             stated_zone=options.time_zone,
             resumed=resumed,
         )
-        state.result = asdict(result)
-        target.write_state(options.state_dir, state)
-        with crew.session() as session:
-            target.remove_mark(session)
+        while not self._closed(crew, state, result):
+            self._start(crew)
+            crew.join()
         crew.report(None, last=True)
         return result
+
+    def _closed(self, crew: Crew, state: State, result: LoadResult) -> bool:
+        """Whether all that was loaded is still there: then the load's marks go.
+
+        A server that came back without its last commits has lost them together with their marks. Dropping
+        the table of the marks makes durable all that the same session sees before.
+        """
+        state.result = asdict(result)
+        target.write_state(self._options.state_dir, state)
+        with crew.session() as session:
+            marks = target.marks(session)
+            if self._catalogue.all_in(marks):
+                target.remove_mark(session)
+                return True
+        state.result = None
+        self._note(state)
+        self._catalogue.reconsider(marks)
+        return False
 
 
 def _result(noted: dict[str, Any], *, resumed: bool) -> LoadResult:
