@@ -23,7 +23,7 @@ from boxlift_reader import source
 from boxlift_reader.fault import DatabaseError, InterruptedPullError, PullError, RefusedError
 from boxlift_reader.state import State
 from roles.production_backup.files.boxlift_backup import __main__ as program
-from roles.production_backup.files.boxlift_backup import database, retention, tree
+from roles.production_backup.files.boxlift_backup import database, retention, tree, trial
 from roles.production_backup.files.boxlift_backup.order import Method, Order
 from tests.integration.source_server import ME, OLD, Server
 
@@ -296,6 +296,13 @@ def test_a_database_that_does_not_come_up_is_no_backup(order: Order, monkeypatch
     assert retention.backups(order.folder) == []
     monkeypatch.setattr(tree, "pull", pull)
     assert backed_up(order)["tables_changed_meanwhile"] == []
+
+
+def test_data_files_that_no_server_takes_say_why(order: Order) -> None:
+    order.data.mkdir(parents=True)
+    (order.data / "ibdata1").write_bytes(b"no pages")
+    with pytest.raises(DatabaseError, match="does not start: InnoDB: File .*ib_logfile0"), trial.files(order):
+        pass
 
 
 def test_unchanged_uploads_are_shared_and_nothing_else_is(order: Order, portal: Path) -> None:

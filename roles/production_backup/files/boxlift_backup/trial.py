@@ -145,11 +145,15 @@ def _wait(process: subprocess.Popen[bytes], options: Path, log: Any) -> None:
                     "the disk is full: the trial's database server did not start",
                     "make room, then start again",
                 ) from error
-            raise DatabaseError(
-                f"the backup's database does not start: {source.last_line(said) or error}"
-            ) from error
+            raise DatabaseError(f"the backup's database does not start: {_cause(said) or error}") from error
         else:
             return
+
+
+def _cause(said: str) -> str:
+    """What a server's log says first of its end; its last words are only that it ends."""
+    errors = [line for line in said.splitlines() if "[ERROR]" in line]
+    return errors[0].partition("[ERROR]")[2].strip() if errors else source.last_line(said)
 
 
 def _load(order: Order, options: Path) -> None:
