@@ -76,13 +76,12 @@ def _fill(order: Order, status: Status) -> None:
     of = {"release": order.release, "database": order.database, "method": str(order.method)}
     if state.bind(**of) or _old(order, state):
         database.discard(order, state)
-    # Files of an unfinished run are brought up to date, its database is as it was.
-    state.forget("files")
     _same_release(order)
     if not state.done("database"):
         retention.make_room(order.folder, _need(order))
     database.pull(order, state, status)
-    # Files after the database: no row then points to a file that came later than the backup.
+    # Files after the database: no row then points to a file that came later than the backup. An unfinished
+    # run's are brought up to date.
     tree.pull(order, state, status)
     seen = _restored(order, state, status)
     content = tree.compare(order, status)

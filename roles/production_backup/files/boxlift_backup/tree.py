@@ -37,7 +37,6 @@ def pull(order: Order, state: State, status: Status) -> None:
     moved += _rsync(order, status, ["--delete", *_uploads(order, former)])
     seconds = round(time.monotonic() - began, 1)
     state.measure("files", {**asdict(moved), "seconds": seconds, "as_of": time.time()})
-    state.mark("files")
 
 
 def again(order: Order, status: Status) -> None:
