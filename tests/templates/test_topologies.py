@@ -101,6 +101,8 @@ def test_the_portal_enters_the_tunnel(tiers: Renderer) -> None:
     assert listener["ports"] == [3306]
     unit = tiers.text("database_tunnel", "unit.service.j2", "web-1")
     assert f" --server {DATABASE} --port 3306 --ca /etc/boxlift/database-ca.pem\n" in unit
+    # A unit that nothing wants is not there after a restart of the host.
+    assert unit.endswith("\n[Install]\nWantedBy=multi-user.target\n")
 
 
 def test_caches_listen_where_the_portal_comes_from(tiers: Renderer) -> None:

@@ -105,6 +105,10 @@ def test_secrets_of_the_way_are_roots_alone(portal: Host, database: Host) -> Non
     assert not portal.run("ls /etc/boxlift/*.key /etc/mysql/boxlift").succeeded
 
 
+def test_the_tunnel_is_there_after_a_restart(portal: Host) -> None:
+    assert portal.service("boxlift-database-tunnel").is_enabled
+
+
 def test_the_tunnel_may_do_nothing_else(portal: Host) -> None:
     unit = portal.check_output("systemctl show -p MainPID --value boxlift-database-tunnel")
     status = portal.file(f"/proc/{unit}/status").content_string
