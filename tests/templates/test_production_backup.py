@@ -64,3 +64,12 @@ def test_the_unit_writes_nothing_but_backups(example: Renderer) -> None:
     assert "\nProtectSystem=strict\n" in text
     assert "\nReadWritePaths=/var/backups/boxlift\n" in text
     assert "\nRuntimeMaxSec=86400\n" in text
+
+
+def test_no_run_is_taken_for_the_one_before(example: Renderer) -> None:
+    """A run on a full disk cannot say that it failed: the file that says "done" must have gone."""
+    text = example.text(
+        "production_backup", "boxlift-backup.service.j2", "staging-1", __production_backup_sources=[]
+    )
+    before, _, _ = text.partition("\nExecStart=")
+    assert "\nExecStartPre=/bin/rm -f /var/backups/boxlift/status.json" in before
