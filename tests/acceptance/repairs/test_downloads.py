@@ -1,10 +1,12 @@
 """nginx sends the downloads that PHP allows (portal_runtime A5)."""
 
+from boxlift.verify.inventory import Setting
 from boxlift.verify.release import Release
 
 
-def test_option(active_release: Release) -> None:
+def test_option(active_release: Release, setting: Setting) -> None:
     rows = active_release.database.rows(
         "SELECT VALUE FROM b_option WHERE MODULE_ID = 'main' AND NAME = 'bx_fast_download'"
     )
-    assert [value for (value,) in rows] == ["Y"]
+    wanted = setting("portal_settings_fast_download", True)
+    assert [value for (value,) in rows] == ["Y" if wanted else "N"]
