@@ -1,20 +1,14 @@
 """A second run repairs what spoil.yml has done to each role's work."""
 
-from pathlib import Path
-
 import pytest
-import yaml
 from testinfra.host import Host
 
-ROLES = Path(__file__).parents[4] / "roles"
-DRIFTS = yaml.safe_load((Path(__file__).parents[2] / "vars" / "drifts.yml").read_text(encoding="utf-8"))[
-    "drifts"
-]
+from tests.scenarios.drift import Drift, drifts
 
 
-@pytest.mark.parametrize("drift", DRIFTS, ids=[drift["name"] for drift in DRIFTS])
-def test_drift_is_repaired(portal: Host, drift: dict[str, str]) -> None:
-    assert portal.run(drift["probe"]).stdout.strip() == drift["healthy"]
+@pytest.mark.parametrize("drift", drifts("infrastructure"), ids=str)
+def test_drift_is_repaired(portal: Host, drift: Drift) -> None:
+    assert drift.seen(portal) == drift.healthy
 
 
 def test_the_web_server_says_it(portal: Host) -> None:
