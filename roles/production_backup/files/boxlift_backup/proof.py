@@ -13,6 +13,9 @@ from boxlift_reader.fault import DatabaseError, InterruptedPullError
 
 _NAMED = 10
 """Tables that a message names."""
+_IN_MEMORY = "in memory"
+"""Stands for the figure of a table whose rows are in the server's memory alone: no restart keeps them, and no
+backup of files has them."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ def compare(backup: Mapping[str, str], production: Tables, moment: float) -> Com
         now = production.figures.get(name, "NULL")
         if name in backup and backup[name] == now:
             equal.append(name)
-        elif now == "NULL" or production.touched.get(name, 0.0) >= moment:
+        elif now == "NULL" or backup.get(name) == _IN_MEMORY or production.touched.get(name, 0.0) >= moment:
             changed.append(name)
         else:
             wrong.append(f"{name} ({'is lacking' if name not in backup else 'differs'})")
@@ -84,18 +87,15 @@ def figures(connection: pymysql.Connection[Any], database: str, *, sums: bool) -
 
     :raises DatabaseError: a table cannot be read.
     """
-    names = [
-        name
-        for (name,) in sql.rows(
-            connection,
-            "SELECT TABLE_NAME FROM information_schema.TABLES"
-            " WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'",
-            database,
-        )
-    ]
-    found = {}
+    tables = sql.rows(
+        connection,
+        "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'",
+        database,
+    )
+    found = {name: _IN_MEMORY for name, engine in tables if engine == "MEMORY"}
     try:
-        for name in names:
+        for name in (name for name, _ in tables if name not in found):
             table = f"`{database}`.`{name.replace('`', '``')}`"
             if sums:
                 ((_, figure),) = sql.rows(connection, f"CHECKSUM TABLE {table}")
@@ -107,13 +107,14 @@ def figures(connection: pymysql.Connection[Any], database: str, *, sums: bool) -
     return found
 
 
-def sound(connection: pymysql.Connection[Any], database: str, names: Mapping[str, str]) -> None:
+def sound(connection: pymysql.Connection[Any], database: str, found: Mapping[str, str]) -> None:
     """Check each table with all its indexes.
 
+    :param found: its figure by table; one in memory cannot be checked.
     :raises DatabaseError: one is not sound.
     """
     broken = []
-    for name in sorted(names):
+    for name in sorted(name for name, figure in found.items() if figure != _IN_MEMORY):
         said = sql.rows(connection, f"CHECK TABLE `{database}`.`{name.replace('`', '``')}`")
         if said[-1][-1] != "OK":
             broken.append(f"{name} ({said[-1][-1]})")
