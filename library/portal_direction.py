@@ -42,6 +42,7 @@ RETURN = r"""
 clone: {description: Both sides, C(method) and C(why)., returned: always, type: dict}
 """
 
+_WORK = {"bxbackup-restore@": "a restore", "boxlift-backup": "a backup"}
 _PHYSICAL = "the same version of MariaDB on both hosts: its files are copied while it runs"
 
 
@@ -89,7 +90,7 @@ def refusals(
         yield f"{source_name} serves no portal that could be copied"
     for side, name in ((source, source_name), (target, target_name)):
         for unit in side["busy"]:
-            work = "a restore" if unit.startswith("bxbackup-restore@") else "another copy"
+            work = next((does for start, does in _WORK.items() if unit.startswith(start)), "another copy")
             yield f"{work} runs on {name} ({unit})"
 
 

@@ -52,7 +52,8 @@ side: {description: All that was found., returned: always, type: dict}
 _MARKER = "SELECT environment, portal_id FROM `boxlift`.`environment`"
 _NO_UID = "unknown"
 """What MariaDB says where it may not ask for the network card's address."""
-_UNITS = ("bxbackup-restore@*", "boxlift-clone@*")
+_UNITS = ("bxbackup-restore@*", "boxlift-clone@*", "boxlift-backup.service")
+"""A backup pulls with the key that a copy would replace and take away."""
 
 
 def read_marker(path: Path) -> dict[str, str] | None:

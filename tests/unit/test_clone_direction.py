@@ -102,6 +102,7 @@ def test_staging_in_production_s_database_server(
     [
         ("bxbackup-restore@final-2.service", "a restore runs"),
         ("boxlift-clone@x.service", "another copy runs"),
+        ("boxlift-backup.service", "a backup runs"),
     ],
 )
 @pytest.mark.parametrize("busy", ["source", "target"])
