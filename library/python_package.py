@@ -45,7 +45,8 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "path": {"type": "path", "required": True},
-            "modules": {"type": "dict", "required": True},
+            # Not secret, but nothing for the host's journal.
+            "modules": {"type": "dict", "required": True, "no_log": True},
         },
         supports_check_mode=True,
     )

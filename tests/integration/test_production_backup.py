@@ -464,6 +464,16 @@ def test_writers_go_on_while_it_is_backed_up(order: Order, production: Server) -
     assert written[0] > 0
 
 
+def test_what_was_under_way_and_never_committed_is_in_no_backup(order: Order, production: Server) -> None:
+    time.sleep(1.1)
+    with production.connect(OLD) as connection, connection.cursor() as cursor:
+        connection.begin()
+        cursor.execute("INSERT INTO b_text (BODY) SELECT REPEAT('x', 1000) FROM seq_1_to_2000")
+        proof = backed_up(order)
+        connection.rollback()
+    assert proof["tables_changed_meanwhile"] == []
+
+
 def test_a_portal_without_users_is_none(order: Order, production: Server) -> None:
     production.run("DELETE FROM b_user", OLD)
     with program._alone(order), pytest.raises(DatabaseError, match="no users"):

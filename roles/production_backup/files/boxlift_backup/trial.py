@@ -38,7 +38,9 @@ _SETTINGS = (
 
 @contextmanager
 def files(order: Order) -> Iterator[Path]:
-    """Serve the backup's own data files, without a change of InnoDB's; the option file of a client.
+    """Serve the backup's own data files, as a restored server does; the option file of a client.
+
+    What was under way in production is rolled back; read-only, InnoDB shows rows that nobody committed.
 
     :raises DatabaseError: they cannot be served.
     """
@@ -46,7 +48,7 @@ def files(order: Order) -> Iterator[Path]:
     try:
         _give(order.data, order.account)
         own = [f"--{line}" for line in hot.layout(order.data)]
-        with _server(order, order.data, [*own, "--innodb-read-only", "--read-only"]) as options:
+        with _server(order, order.data, own) as options:
             yield options
     finally:
         close(order)
