@@ -106,6 +106,26 @@ def test_room_is_made_of_old_backups_and_never_of_the_newest(
     assert names(tmp_path) == ["20250103000000"]
 
 
+def test_no_backup_goes_where_all_of_them_make_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Usage(100, 99, 1))
+    stay = ["20250101000000", "20250102000000", "20250103000000"]
+    made(tmp_path, *stay)
+    with pytest.raises(InterruptedPullError, match="lacks 1000"):
+        retention.make_room(tmp_path, 10**12)
+    assert names(tmp_path) == stay
+
+
+def test_a_file_goes_with_its_last_link(tmp_path: Path) -> None:
+    made(tmp_path, "1", "2", "3", proved=False)
+    (tmp_path / "1" / "files" / "a").write_bytes(bytes(100_000))
+    (tmp_path / "2" / "files" / "a").hardlink_to(tmp_path / "1" / "files" / "a")
+    assert 100_000 <= retention.held([tmp_path / "1", tmp_path / "2"]) < 200_000
+    (tmp_path / "3" / "files" / "a").hardlink_to(tmp_path / "1" / "files" / "a")
+    assert retention.held([tmp_path / "1", tmp_path / "2"]) == 0
+
+
 @pytest.mark.parametrize(
     "changed", [{"name": "../etc"}, {"database": "mysql`; DROP"}, {"release": "../../x"}, {"method": "other"}]
 )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from boxlift_reader.fault import InterruptedPullError
@@ -40,10 +42,12 @@ def remove(path: Path) -> None:
 def make_room(folder: Path, need: int) -> list[str]:
     """Let the oldest backups go until there is room for another one; the newest stays in any case.
 
-    :raises InterruptedPullError: that does not suffice.
+    :raises InterruptedPullError: that does not suffice. None goes where that is foreseen.
     """
     removed = []
-    for path in backups(folder)[:-1]:
+    old = backups(folder)[:-1]
+    lacks = need - shutil.disk_usage(folder).free
+    for path in old if lacks <= 0 or lacks <= held(old) else ():
         if shutil.disk_usage(folder).free >= need:
             break
         remove(path)
@@ -55,6 +59,19 @@ def make_room(folder: Path, need: int) -> list[str]:
             "make room there or give production_backup_folder a larger disk, then start again",
         )
     return removed
+
+
+def held(paths: Iterable[Path]) -> int:
+    """Bytes that are free at most when all of these have gone: a file goes with the last of its links."""
+    found: Counter[tuple[int, int]] = Counter()
+    weights: dict[tuple[int, int], tuple[int, int]] = {}
+    for path in paths:
+        for folder, _, names in os.walk(path):
+            for name in names:
+                seen = Path(folder, name).lstat()
+                found[seen.st_dev, seen.st_ino] += 1
+                weights[seen.st_dev, seen.st_ino] = (seen.st_nlink, max(seen.st_size, seen.st_blocks * 512))
+    return sum(size for file, (links, size) in weights.items() if found[file] >= links)
 
 
 def prune(folder: Path, keep: int, free_percent: int) -> list[str]:
