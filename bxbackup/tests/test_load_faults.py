@@ -212,6 +212,18 @@ def test_what_a_server_loses_behind_the_last_table_is_loaded_again(
     assert loading.tables == {"t0", "t1", "t2"}
 
 
+def test_a_server_that_keeps_nothing_ends_the_load(
+    loading: Loading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bxbackup.catalogue.Catalogue.all_in", lambda *_: False)
+    folder = many_statements(tmp_path / "dump")
+    with pytest.raises(DatabaseError, match="again and again"):
+        loading.load(folder)
+    monkeypatch.undo()
+    result = loading.load(folder)
+    assert (result.rows, result.resumed) == (12000, True)
+
+
 @fault(
     "database stopped",
     "load",

@@ -30,6 +30,7 @@ class MySql8:
 
     def __init__(self) -> None:
         self.sent: list[str] = []
+        self.marks: dict[tuple[object, ...], tuple[object, ...]] = {}
         self._lock = threading.Lock()
 
     def run(self, sql: str | bytes) -> int:
@@ -45,19 +46,20 @@ class MySql8:
     def rows(self, sql: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
         with self._lock:
             self.sent.append(sql)
-        if "VERSION()" in sql:
-            return [("8.0.40", 64 << 20)]
-        if "GET_LOCK" in sql:
-            return [(1,)]
-        if "FROM information_schema.COLLATIONS" in sql:
-            return [(name,) for name in COLLATIONS]
-        if "CHARACTER_SETS" in sql:
-            return [("utf8mb4",), ("utf8mb3",), ("latin1",)]
+        if sql.startswith("INSERT INTO bxbackup_load"):
+            self.marks[values[:2]] = values
         if "FULL_COLLATION_NAME" in sql:
             raise AssertionError("only MariaDB has that column")
-        if sql.startswith("SHOW INDEX") and any("ADD FULLTEXT" in text for text in self.sent):
-            return [("b_option", 1, "ft")]
-        return []
+        fulltext = any("ADD FULLTEXT" in text for text in self.sent)
+        answers: dict[str, list[tuple[object, ...]]] = {
+            "SELECT item, lot, state FROM bxbackup_load": [self.marks[key] for key in sorted(self.marks)],
+            "VERSION()": [("8.0.40", 64 << 20)],
+            "GET_LOCK": [(1,)],
+            "FROM information_schema.COLLATIONS": [(name,) for name in COLLATIONS],
+            "CHARACTER_SETS": [("utf8mb4",), ("utf8mb3",), ("latin1",)],
+            "SHOW INDEX": [("b_option", 1, "ft")] if fulltext else [],
+        }
+        return next((answer for words, answer in answers.items() if words in sql), [])
 
     def close(self) -> None:
         """Nothing to give back."""

@@ -24,10 +24,10 @@ import pymysql
 from bxbackup import catalogue, target
 from bxbackup.catalogue import Catalogue
 from bxbackup.collation import Translator
-from bxbackup.crew import Crew, Job, LoadProgress
+from bxbackup.crew import ATTEMPTS, Crew, Job, LoadProgress
 from bxbackup.ddl import TableDefinition, parse_table, quoted_name, rewrite_view
 from bxbackup.dump import DumpFiles, DumpReader, Survey, text_of
-from bxbackup.errors import DamagedError, RefusedError, UsageError
+from bxbackup.errors import DamagedError, DatabaseError, RefusedError, UsageError
 from bxbackup.feed import Extent, Feed, Reading, standing_feed
 from bxbackup.measures import TableLoad
 from bxbackup.rows import take_apart, too_wide
@@ -420,9 +420,17 @@ class _Load:
             stated_zone=options.time_zone,
             resumed=resumed,
         )
-        while not self._closed(crew, state, result):
+        for _ in range(ATTEMPTS):
+            if self._closed(crew, state, result):
+                break
             self._start(crew)
             crew.join()
+        else:
+            raise DatabaseError(
+                "the server loses again and again what was loaded",
+                advice="look into the server's error log",
+                kept="what stands in the database stays, and the next run goes on",
+            )
         crew.report(None, last=True)
         return result
 
