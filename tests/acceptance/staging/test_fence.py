@@ -319,3 +319,13 @@ def test_egress_is_fenced(inventory: Inventory, portal: Host, port: int, user: s
     )
     assert command.rc != 0
     assert refused(portal) > before
+
+
+@pytest.mark.parametrize(
+    "pattern", ["nginx.service", "php*-fpm.service", "push-server@*", "portal-agents.service"]
+)
+def test_nothing_serves_or_sends_without_the_fence(portal: Host, pattern: str) -> None:
+    listed = portal.check_output("systemctl list-units --plain --no-legend --all %s", pattern).splitlines()
+    for unit in [line.split()[0] for line in listed if line.strip()]:
+        required = portal.check_output("systemctl show --property=Requires --value %s", unit).split()
+        assert {"nftables.service", "boxlift-fence.service"} <= set(required), unit
