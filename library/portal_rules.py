@@ -32,6 +32,11 @@ options:
       somebody else.
     type: bool
     default: true
+  known:
+    description: Rules that may miss their table though it has rows, because somebody has looked at it.
+    type: list
+    elements: str
+    default: []
   rules: {description: "The rules; see the role portal_quiet.", type: list, elements: dict, required: true}
   config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
@@ -62,7 +67,7 @@ rows: {description: Sum of rows over all rules., returned: always, type: int}
 loud: {description: Rules with rows to hold., returned: always, type: list}
 inapplicable: {description: Rules whose table or columns the portal lacks., returned: always, type: list}
 exposed:
-  description: Of these, the rules whose table is there and has rows, with what they lack.
+  description: Of these, the rules whose table is there and has rows, with what they lack, without O(known).
   returned: always
   type: list
 """
@@ -78,6 +83,7 @@ def main() -> None:
             "database": {"type": "str", "required": True},
             "rules": {"type": "list", "elements": "dict", "required": True},
             "remember": {"type": "bool", "default": True},
+            "known": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
     )
@@ -119,7 +125,7 @@ def main() -> None:
         exposed=[
             f"{outcome.rule} ({', '.join(outcome.lacks)}; {outcome.exposed} rows)"
             for outcome in outcomes
-            if outcome.exposed
+            if outcome.exposed and outcome.rule not in module.params["known"]
         ],
     )
 
