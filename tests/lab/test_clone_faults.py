@@ -204,9 +204,45 @@ def test_a_key_that_was_left_over_ends_by_itself_and_goes_with_the_next_run(
 ) -> None:
     mark = "grep boxlift-reader-staging-1 /root/.ssh/authorized_keys"
     before = production.check_output(mark)
-    assert before.startswith('restrict,command="/usr/local/sbin/boxlift-portal-reader",from="')
+    assert before.startswith('restrict,command="/usr/local/sbin/boxlift-portal-reader-staging-1",from="')
     assert 'expiry-time="20' in before
     assert play("../tests/lab/clone_admitted.yml").returncode == 0
     after = production.check_output(mark)
     assert len(after.splitlines()) == 1
     assert after != before
+
+
+LOOK = """
+set -e
+dpkg-query --show | sha256sum
+cd /
+ls -la --full-time root/.ssh usr/local/sbin usr/local/lib etc/systemd/system var/lib/boxlift | sha256sum
+nft list ruleset | sed 's/packets [0-9]* bytes [0-9]*//; s/expires [0-9a-z]*//' | sha256sum
+"""
+
+
+def test_a_look_ahead_changes_neither_side(play: Play, production: Host, staging: Host) -> None:
+    before = production.check_output(LOOK), staging.check_output(LOOK)
+    recap = play("describe_clone.yml", clone_ahead=True)
+    assert recap.returncode == 0, recap.output[-3000:]
+    assert recap.changed == {}
+    assert '"files_size": ' in recap.output
+    assert (production.check_output(LOOK), staging.check_output(LOOK)) == before
+
+
+def test_another_control_node_waits(play: Play, production: Host, staging: Host) -> None:
+    served = staging.check_output("readlink /srv/portal/current")
+    keys = production.check_output("cat /root/.ssh/authorized_keys")
+    staging.check_output(
+        "systemd-run --quiet --unit=boxlift-clone-lock --description=elsewhere:/acme sleep 600"
+    )
+    try:
+        recap = play("clone_to_preproduction.yml")
+        assert recap.returncode != 0
+        assert "refused: another copy is being made on staging-1, from elsewhere:/acme" in recap.output
+        # It was not this run's lock.
+        assert staging.service("boxlift-clone-lock").is_running
+    finally:
+        staging.run("systemctl stop boxlift-clone-lock")
+    assert staging.check_output("readlink /srv/portal/current") == served
+    assert production.check_output("cat /root/.ssh/authorized_keys") == keys
