@@ -20,6 +20,7 @@ from typing import Any
 
 import jinja2
 import pymysql
+import yaml
 
 from bench.backup import Shape
 from bench.database import SETTINGS, Database
@@ -33,6 +34,8 @@ RELEASE = "bench-1"
 DATABASE = "portal_bench_1"
 _SOURCE = ROOT / "roles" / "portal_reader" / "templates" / "source.sh.j2"
 _PROGRAMS = ":".join(str(ROOT / "roles" / role / "files") for role in ("portal_clone", "portal_reader"))
+_VARIABLES = yaml.safe_load((ROOT / "roles/portal_clone/vars/main.yml").read_text(encoding="utf-8"))
+_LEFT_OUT = _VARIABLES["__portal_clone_left_out"]
 _CHANGED = 100
 """One upload in so many changes between two copies."""
 _QUERIES = 25
@@ -163,6 +166,7 @@ class _Hosts:
             "options_file": str(self._shop.database.defaults_file),
             "collation": "utf8mb4_unicode_ci",
             "upload": "upload",
+            "left_out": _LEFT_OUT,
             "attachments": True,
             "resume_hours": 1.0,
         }
