@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -11,19 +9,7 @@ from types import ModuleType
 import pytest
 from ansible.module_utils.boxlift_sql import Database
 
-PROGRAM = Path(__file__).parents[2] / "roles" / "monitoring" / "files" / "portal_monitor.py"
 SCHEMA = "portal_looked_at"
-
-
-@pytest.fixture(scope="module")
-def monitor() -> ModuleType:
-    found = importlib.util.spec_from_file_location("portal_monitor", PROGRAM)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules["portal_monitor"] = module
-    found.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

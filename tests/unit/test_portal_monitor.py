@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import socket
 import sys
@@ -16,19 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Message as Handler
 
-PROGRAM = Path(__file__).parents[2] / "roles" / "monitoring" / "files" / "portal_monitor.py"
 DOMAIN = "portal.acme.example"
-
-
-@pytest.fixture(scope="module")
-def monitor() -> ModuleType:
-    found = importlib.util.spec_from_file_location("portal_monitor", PROGRAM)
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    sys.modules["portal_monitor"] = module
-    found.loader.exec_module(module)
-    return module
 
 
 def settings(**other: object) -> dict[str, object]:
