@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import fcntl
-import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 
-import pymysql
-
-from boxlift_reader import source
-from boxlift_reader.fault import Code, InterruptedPullError, PullError, RefusedError
+from boxlift_reader import run, source
+from boxlift_reader.fault import Code, InterruptedPullError, PullError
 from boxlift_reader.state import State, Status
 
 from . import logical, physical, report, rows, tree
@@ -30,34 +22,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="boxlift_clone", description=__doc__)
     parser.add_argument("order", type=Path)
     words = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupted)
+    run.interruptible()
     try:
         order = Order.read(words.order)
         with _alone(order):
             return _copy(order)
     except PullError as error:
-        _say(error)
+        run.say(error)
         return error.code
 
 
 def _copy(order: Order) -> int:
     order.folder.mkdir(mode=0o755, exist_ok=True)
     status = Status(order.folder)
-    try:
+    with run.told(status, order.folder):
         _fill(order, status)
-    except PullError as error:
-        status.end("failed", error.code, f"{error}{f'; {error.cure}' if error.cure else ''}")
-        raise
-    except (OSError, pymysql.MySQLError) as error:
-        told: PullError = PullError(str(error))
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            told = InterruptedPullError(f"the disk of {order.folder} is full", "make room, then start again")
-        status.end("failed", told.code, str(told))
-        raise told from error
-    except BaseException:
-        status.end("failed", Code.GO_ON, "interrupted; the next run goes on")
-        raise
-    status.end("done", Code.DONE)
     return Code.DONE
 
 
@@ -104,27 +83,9 @@ def _forget_old(order: Order, state: State) -> None:
         physical.discard(order)
 
 
-@contextmanager
-def _alone(order: Order) -> Iterator[None]:
-    """One copy at a time on this host; the lock goes with the process."""
+def _alone(order: Order) -> AbstractContextManager[None]:
     order.copies.mkdir(mode=0o755, parents=True, exist_ok=True)
-    lock = os.open(order.copies / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RefusedError("another copy is being made on this host") from None
-        yield
-    finally:
-        os.close(lock)
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(number, frame)
-
-
-def _say(error: PullError) -> None:
-    sys.stderr.write("".join(f"{line}\n" for line in (str(error), error.cure) if line))
+    return run.alone(order.copies, "copy")
 
 
 if __name__ == "__main__":

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import errno
-import fcntl
 import os
-import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import pymysql
 
-from boxlift_reader import source, sql, uploads
+from boxlift_reader import run, source, sql, uploads
 from boxlift_reader.fault import Code, DatabaseError, InterruptedPullError, PullError, RefusedError
 from boxlift_reader.state import State, Status, durable
 
@@ -36,33 +31,20 @@ def main() -> int:
     """Do it; the exit code is bxbackup's where both have one."""
     parser = argparse.ArgumentParser(prog="boxlift_backup", description=__doc__)
     parser.add_argument("order", type=Path)
-    signal.signal(signal.SIGTERM, _interrupted)
+    run.interruptible()
     try:
         order = Order.read(parser.parse_args().order)
         with _alone(order):
             return _back_up(order)
     except PullError as error:
-        sys.stderr.write("".join(f"{line}\n" for line in (str(error), error.cure) if line))
+        run.say(error)
         return error.code
 
 
 def _back_up(order: Order) -> int:
     status = Status(order.folder)
-    try:
+    with run.told(status, order.folder):
         _fill(order, status)
-    except PullError as error:
-        status.end("failed", error.code, f"{error}{f'; {error.cure}' if error.cure else ''}")
-        raise
-    except (OSError, pymysql.MySQLError) as error:
-        told: PullError = PullError(str(error))
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-            told = InterruptedPullError(f"the disk of {order.folder} is full", "make room, then start again")
-        status.end("failed", told.code, str(told))
-        raise told from error
-    except BaseException:
-        status.end("failed", Code.GO_ON, "interrupted; the next run goes on")
-        raise
-    status.end("done", Code.DONE)
     return Code.DONE
 
 
@@ -212,22 +194,8 @@ def _old(order: Order, state: State) -> bool:
     return at is not None and time.time() - float(at) > order.resume_hours * 3600
 
 
-@contextmanager
-def _alone(order: Order) -> Iterator[None]:
-    """One backup at a time on this host; the lock goes with the process."""
-    lock = os.open(order.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RefusedError("another backup is being made on this host") from None
-        yield
-    finally:
-        os.close(lock)
-
-
-def _interrupted(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt(number, frame)
+def _alone(order: Order) -> AbstractContextManager[None]:
+    return run.alone(order.folder, "backup")
 
 
 if __name__ == "__main__":
