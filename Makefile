@@ -18,14 +18,14 @@ BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core mariadb-bac
 MOLECULE ?= infrastructure clone
 TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core mariadb-backup zstd rsync php-cli php-mysql php-mbstring php-redis nodejs redis-tools
 
-.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance molecule molecule-all story bench faults variables clean-lab lock
+.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance acceptance-long molecule molecule-all story bench faults variables clean-lab lock
 
 help:
 	@echo 'make setup      .venv with boxlift and bxbackup'
 	echo 'make demo       the lab and the whole move on it; the second time much quicker'
 	echo 'make test-fast  lint, unit and template tests: less than a minute'
 	echo 'make test       what CI runs: test-fast, bxbackup, integration, molecule, demo, acceptance'
-	echo 'make test-all   the same on a lab made anew, and the proofs by many repetitions: forecast, faults, fuzz'
+	echo 'make test-all   the same on a lab made anew, and the long proofs: forecast, faults, fuzz, backup'
 	echo 'make molecule   the roles on hosts of their own, with Molecule; MOLECULE="trixie clone" names stories'
 	echo 'make molecule-all  every story that there is: other platforms and topologies'
 	echo 'make lint       ruff, mypy, yamllint, ansible-lint'
@@ -77,14 +77,18 @@ integration: setup test-packages
 
 test: test-fast integration molecule demo acceptance
 
+# On the lab of the demo, without what takes minutes or restarts its hosts.
 acceptance: lab-packages
 	@$(BIN)/pytest tests/lab $(PYTEST)
+
+acceptance-long: lab-packages
+	@$(BIN)/pytest tests/lab -m long $(PYTEST)
 
 test-all: test-fast integration
 	@$(BIN)/pytest tests/unit bxbackup/tests -m long
 	scripts/bxbackup_on python3.13
 	@$(BIN)/boxlift lab down
-	$(MAKE) molecule-all demo acceptance story
+	$(MAKE) molecule-all demo acceptance acceptance-long story
 
 # Stories of Molecule with the same hosts share them; the hosts are gone when all has gone well.
 molecule: lab-packages
