@@ -84,7 +84,8 @@ OPTIONS = {("main", "check_agents"): "N", ("main", "check_events"): "N", ("main"
 
 @pytest.fixture
 def production_database(inventory: Inventory, active_release: Release) -> Database:
-    name = inventory.names("database:&production")[0]
+    # Where somebody else runs the server it is asked from the portal's host.
+    name = [*inventory.names("database:&production"), *inventory.names("portal:&production")][0]
     return Release.on(inventory.connect(name), active_production(inventory)).database
 
 
@@ -175,8 +176,10 @@ def test_table_names_equal_production(active_release: Release, production_databa
     "table", ["b_crm_lead", "b_crm_deal", "b_crm_contact", "b_tasks", "b_im_message", "b_file"]
 )
 def test_every_row_of_production_was_copied(
-    active_release: Release, production_database: Database, table: str
+    active_release: Release, production_database: Database, setting: Setting, table: str
 ) -> None:
+    if table == "b_im_message" and int(str(setting("portal_recent_months", 0))):
+        pytest.skip("this copy keeps recent messages alone (portal_recent_months)")
     # Production serves users meanwhile: what it gained after the copy has higher IDs.
     if table not in production_database.tables():
         return
