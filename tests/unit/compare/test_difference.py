@@ -43,6 +43,15 @@ def test_what_keeps_a_copy_still_is_folded_away() -> None:
     assert [item.reason for item in found.differences] == ["quiet"]
 
 
+def test_an_address_of_production_s_is_no_counter() -> None:
+    sides = [
+        Environment(name, parts={"options": {"main/last_site_url": name, "crm/last_run": name}})
+        for name in ("production", "preproduction")
+    ]
+    found = compared(sides[0], sides[1], load_expectations(None))
+    assert [item.name for item in found.unexpected] == ["main/last_site_url"]
+
+
 def test_a_key_that_both_have_is_a_finding() -> None:
     shared = judged({"options": {"pull/key": "secret 1"}}, {"options": {"pull/key": "secret 1"}})
     assert [(item.kind, item.expected) for item in shared.differences] == [("equal", False)]
