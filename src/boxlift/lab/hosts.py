@@ -107,11 +107,10 @@ class Hosts:
     def status(self) -> LabStatus:
         """What there is, without changing anything."""
         prerequisite.check_programs()
-        if not (self.lab.folder / "containers.conf").exists():
-            self.lab.claim()
-            self.engine.prepare()
-        subnet = self.network.subnet()
-        found = self.engine.containers()
+        # Before the first `up` there is nothing to ask Podman for, and no folder for its settings.
+        made = (self.lab.folder / "containers.conf").exists()
+        subnet = self.network.subnet() if made else None
+        found = self.engine.containers() if made else {}
         hosts = tuple(
             HostStatus(
                 host.name,

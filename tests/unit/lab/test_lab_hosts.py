@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from boxlift.lab import command
+from boxlift.lab import command, prerequisite
 from boxlift.lab.engine import Engine
 from boxlift.lab.errors import LabError
 from boxlift.lab.hosts import Hosts
@@ -222,3 +222,14 @@ def test_a_failing_command_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", fake)
     command.run(["podman", "ps"], root=True, variables={"CONTAINERS_CONF": "/x"})
     assert seen == [["sudo", "env", "CONTAINERS_CONF=/x", "podman", "ps"]]
+
+
+def test_looking_at_a_lab_that_was_never_up_changes_nothing(
+    podman: Podman, hosts: Hosts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prerequisite, "check_programs", lambda: None)
+    found = hosts.status()
+    assert not found.ready
+    assert {host.state for host in found.hosts} == {"absent"}
+    assert not podman.calls
+    assert not list(tmp_path.iterdir())
