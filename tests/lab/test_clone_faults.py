@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from testinfra.host import Host
 
+from boxlift.project import Project
 from boxlift.verify.release import Release
 from tests.lab.support import Play
 
@@ -230,19 +232,30 @@ def test_a_look_ahead_changes_neither_side(play: Play, production: Host, staging
     assert (production.check_output(LOOK), staging.check_output(LOOK)) == before
 
 
-def test_another_control_node_waits(play: Play, production: Host, staging: Host) -> None:
+@pytest.mark.parametrize(
+    ("playbook", "others"),
+    [
+        ("clone_to_preproduction.yml", "a copy from elsewhere:/acme"),
+        ("clone_to_preproduction.yml", "a backup"),
+        ("backup_production.yml", "a copy"),
+    ],
+)
+def test_who_reads_with_this_host_s_key_keeps_it(
+    play: Play, project: Project, production: Host, staging: Host, playbook: str, others: str
+) -> None:
+    """From before a key is admitted until it is taken away: no unit of the other run is there yet."""
     served = staging.check_output("readlink /srv/portal/current")
     keys = production.check_output("cat /root/.ssh/authorized_keys")
-    staging.check_output(
-        "systemd-run --quiet --unit=boxlift-clone-lock --description=elsewhere:/acme sleep 600"
-    )
+    # This control node and this project have no right to what they do otherwise.
+    holder = others if " from " in others else f"{others} from {os.uname().nodename}:{project.inventory}"
+    staging.check_output("systemd-run --quiet --unit=boxlift-reader-lock --description=%s sleep 600", holder)
     try:
-        recap = play("clone_to_preproduction.yml")
+        recap = play(playbook)
         assert recap.returncode != 0
-        assert "refused: another copy is being made on staging-1, from elsewhere:/acme" in recap.output
+        assert f"refused: staging-1 is kept for {holder}" in recap.output
         # It was not this run's lock.
-        assert staging.service("boxlift-clone-lock").is_running
+        assert staging.service("boxlift-reader-lock").is_running
     finally:
-        staging.run("systemctl stop boxlift-clone-lock")
+        staging.run("systemctl stop boxlift-reader-lock")
     assert staging.check_output("readlink /srv/portal/current") == served
     assert production.check_output("cat /root/.ssh/authorized_keys") == keys

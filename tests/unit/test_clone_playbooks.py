@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
@@ -49,3 +50,16 @@ def test_nothing_is_switched_on_staging_without_a_fence() -> None:
 def test_the_key_goes_from_this_host_even_when_the_source_has_gone_away() -> None:
     away = ["delegate_to" in task for task in tasks("roles/portal_reader/tasks/withdraw.yml")]
     assert away == sorted(away)
+
+
+@pytest.mark.parametrize("playbook", ["clone_to_preproduction.yml", "backup_production.yml"])
+def test_the_one_key_of_a_host_is_kept_from_before_it_is_made_until_it_is_gone(playbook: str) -> None:
+    told = str(tasks(f"playbooks/{playbook}"))
+    places = [
+        told.index(f"{{'name': 'portal_reader', 'tasks_from': '{entry}'}}")
+        for entry in ("lock", "admit", "withdraw", "unlock")
+    ]
+    assert places == sorted(places)
+    (play,) = (one for one in tasks(f"playbooks/{playbook}") if "'unlock'" in str(one))
+    (kept,) = (task for task in play["tasks"] if "'admit'" in str(task))
+    assert "'unlock'" in str(kept["always"])
