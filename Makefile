@@ -16,7 +16,7 @@ BENCH ?=
 BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core mariadb-backup zstd rsync
 # The stories that CI tells, less than 18 minutes on two cores; the others are for test-all.
 MOLECULE ?= infrastructure clone
-TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core mariadb-backup zstd rsync php-cli php-mysql php-mbstring php-redis nodejs redis-tools
+TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core mariadb-backup zstd rsync php-cli php-mysql php-mbstring php-redis nodejs redis-tools xfsprogs
 
 .PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance acceptance-long molecule molecule-all story bench faults variables clean-lab lock
 
