@@ -43,8 +43,8 @@ def test_everything_that_runs_is_carried(installed: Path) -> None:
 
 def test_the_wheel_works_without_the_checkout(installed: Path, tmp_path: Path) -> None:
     words = (
-        "init acme --domain portal.acme.ru --staging-domain staging.acme.ru --timezone Europe/Moscow"
-        " --telephony-domain pbx.acme.ru --portal-host 127.0.0.1 --staging-host 127.0.0.1"
+        "init acme --domain portal.acme.example --staging-domain staging.acme.example --timezone Europe/Moscow"
+        " --telephony-domain pbx.acme.example --portal-host 127.0.0.1 --staging-host 127.0.0.1"
         " --telephony-host 127.0.0.1"
     )
     environment = {

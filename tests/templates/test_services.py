@@ -117,7 +117,7 @@ def test_asterisk_serves_the_certificate(lab: Renderer) -> None:
 
 
 def test_packages_come_from_the_mirror_that_is_named(lab: Renderer) -> None:
-    mirror = {"base_package_mirror": "http://mirror.acme.lan/debian"}
+    mirror = {"base_package_mirror": "http://mirror.acme.example/debian"}
     alone = lab.text("base", "debian.sources.j2", **mirror)
     assert alone.count("Types: deb") == 1
     assert "Suites: bookworm bookworm-updates\n" in alone

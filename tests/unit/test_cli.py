@@ -29,8 +29,8 @@ COMMANDS = [
     *("run", "verify", "activate", "rollback", "clone", "certificate", "lab"),
 ]
 INIT = [
-    *("--domain", "portal.acme.ru", "--staging-domain", "staging.acme.ru"),
-    *("--telephony-domain", "pbx.acme.ru", "--timezone", "Europe/Moscow"),
+    *("--domain", "portal.acme.example", "--staging-domain", "staging.acme.example"),
+    *("--telephony-domain", "pbx.acme.example", "--timezone", "Europe/Moscow"),
     *("--portal-host", "10.0.0.1", "--staging-host", "10.0.0.2", "--telephony-host", "10.0.0.3"),
 ]
 
@@ -181,7 +181,7 @@ def test_lead_sources(project: Project) -> None:
         "title": "[bold]Call me[/]",
         "active": True,
         "owner": "Anna",
-        "new_address": "https://portal.acme.ru/upload/crm/form/loader_1_a.js",
+        "new_address": "https://portal.acme.example/upload/crm/form/loader_1_a.js",
     }
     head = {"schema": 1, "release": "rehearsal-1", "collected": "2026-11-22T10:00:00Z", "domain": "x"}
     path.write_text(json.dumps(head | {"sources": [source]}))

@@ -28,7 +28,7 @@ VARIABLES: dict[str, Any] = {
     **new_secrets(),
     "ansible_host": "10.0.0.1",
     "portal_id": "acme-1",
-    "portal_domain": "portal.acme.ru",
+    "portal_domain": "portal.acme.example",
     "portal_timezone": "Europe/Moscow",
     "portal_environment": "production",
 }
@@ -190,10 +190,10 @@ def services(**seen: Any) -> dict[str, Finding]:
 
 
 def test_what_a_move_needs_besides_hosts() -> None:
-    mail = {"host": "mail.acme.ru", "port": 25, "answers": True, "greeting": "220 mail.acme.ru"}
+    mail = {"host": "mail.acme.example", "port": 25, "answers": True, "greeting": "220 mail.acme.example"}
     assert all(finding.ok for finding in services(mail=mail, certificate=200).values())
-    closed = {"host": "mail.acme.ru", "port": 25, "answers": False, "error": "timed out"}
-    assert services(mail=closed)["mail server"].measured == "mail.acme.ru port 25: timed out"
+    closed = {"host": "mail.acme.example", "port": 25, "answers": False, "error": "timed out"}
+    assert services(mail=closed)["mail server"].measured == "mail.acme.example port 25: timed out"
     assert services(mail=mail | {"greeting": "554 no"})["mail server"].refuses
     assert services(meaning={"packages": {"portal_archive": False}})["packages"].refuses
 

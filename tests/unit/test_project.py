@@ -22,9 +22,9 @@ from boxlift.project.vault import encrypt, vault_source
 from boxlift.runner.secrets import best_redactor
 
 ANSWERS = Answers(
-    portal_domain="portal.acme.ru",
-    staging_domain="staging.acme.ru",
-    telephony_domain="pbx.acme.ru",
+    portal_domain="portal.acme.example",
+    staging_domain="staging.acme.example",
+    telephony_domain="pbx.acme.example",
     timezone="Europe/Moscow",
     addresses={"portal-1": "10.0.0.1", "staging-1": "10.0.0.2", "pbx-1": "10.0.0.3"},
 )
@@ -93,7 +93,7 @@ def test_answers_stand_in_the_inventory_and_remarks_stay(project: Project) -> No
     assert hosts["all"]["children"]["production"]["hosts"]["portal-1"]["ansible_host"] == "10.0.0.1"
     text = (project.inventory / "group_vars" / "all" / "project.yml").read_text()
     values = yaml.safe_load(text)
-    assert values["portal_domain"] == "portal.acme.ru"
+    assert values["portal_domain"] == "portal.acme.example"
     assert values["portal_timezone"] == "Europe/Moscow"
     assert re.fullmatch(r"acme-[a-z0-9]{8}", values["portal_id"])
     assert "# Name under which users reach the portal." in text
@@ -101,7 +101,7 @@ def test_answers_stand_in_the_inventory_and_remarks_stay(project: Project) -> No
     assert staging == {
         "portal_environment": "preproduction",
         "portal_id": f"{values['portal_id']}-staging",
-        "portal_domain": "staging.acme.ru",
+        "portal_domain": "staging.acme.example",
     }
 
 

@@ -61,7 +61,7 @@ def init(
 
     Asks for what the options leave open; without a terminal all of them are needed.
 
-    [bold]Example:[/] boxlift init acme --domain portal.acme.ru --timezone Europe/Moscow
+    [bold]Example:[/] boxlift init acme --domain portal.acme.example --timezone Europe/Moscow
     """
     given = {
         "--domain": domain,
@@ -160,7 +160,7 @@ def check(
     what they name has time until a later step. What each check means: docs/checks.md
 
     [bold]Examples:[/] boxlift check · boxlift check --json
-    · boxlift check --letter-to me@acme.ru · boxlift check --letter-word K7Q2MX
+    · boxlift check --letter-to me@acme.example · boxlift check --letter-word K7Q2MX
     """
     project = current_project(context)
     if letter_to is not None and letter_word is not None:

@@ -24,7 +24,7 @@ _SHORTEST = 4
 class Environment:
     """What was seen of one side: part to name to value, own names replaced by what they stand for.
 
-    `words` is what is this environment's own: the word to what it is, as `portal.acme.ru` to `<domain>`.
+    `words` is what is this environment's own: the word to what it is, as `portal.acme.example` to `<domain>`.
     """
 
     name: str

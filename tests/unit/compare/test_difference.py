@@ -62,7 +62,7 @@ def test_a_key_that_both_have_is_a_finding() -> None:
 def test_own_names_in_what_must_differ_do_differ() -> None:
     sides = [
         Environment(name, words={domain: "<domain>"}, parts={"options": {"pull/key": domain}})
-        for name, domain in (("production", "portal.acme.ru"), ("preproduction", "staging.acme.ru"))
+        for name, domain in (("production", "portal.acme.example"), ("preproduction", "staging.acme.example"))
     ]
     assert compared(sides[0], sides[1], EXPECTED).differences == ()
 
@@ -80,8 +80,13 @@ def test_of_a_text_only_unexpected_lines_are_shown() -> None:
 def test_own_names_are_the_same_on_both_sides() -> None:
     production = Environment(
         "production",
-        words={"portal.acme.ru": "<domain>", "portal-1": "<host>"},
-        parts={"options": {"main/server_name": "portal.acme.ru", "main/site": "x.portal.acme.ru portal-11"}},
+        words={"portal.acme.example": "<domain>", "portal-1": "<host>"},
+        parts={
+            "options": {
+                "main/server_name": "portal.acme.example",
+                "main/site": "x.portal.acme.example portal-11",
+            }
+        },
     )
     assert production.neutral() == {
         "options": {"main/server_name": "<domain>", "main/site": "x.<domain> portal-11"}
@@ -95,7 +100,7 @@ def test_lengths_of_own_names_in_lists_are_no_difference() -> None:
             words={domain: "<domain>"},
             parts={"options": {"intranet/trusted_hosts": f'a:1:{{i:0;s:{len(domain)}:"{domain}";}}'}},
         )
-        for name, domain in (("production", "portal.acme.ru"), ("preproduction", "staging.acme.ru"))
+        for name, domain in (("production", "portal.acme.example"), ("preproduction", "staging.acme.example"))
     ]
     assert compared(sides[0], sides[1], EXPECTED).differences == ()
 

@@ -56,9 +56,9 @@ def known(project: Project, lay: Callable[..., None]) -> None:
         "title": "Call me back",
         "active": True,
         "owner": "Ivanova Anna",
-        "new_address": "https://portal.acme.ru/upload/crm/form/loader_1_a.js",
+        "new_address": "https://portal.acme.example/upload/crm/form/loader_1_a.js",
     }
-    lay("leads", domain="portal.acme.ru", sources=[form, form | {"id": "web-form-2", "active": False}])
+    lay("leads", domain="portal.acme.example", sources=[form, form | {"id": "web-form-2", "active": False}])
     lay("backup", stage="backup", figures={"network_users": {"value": 42, "items": []}})
     table = {"left": 0, "kept": 1, "rows": 11, "baseline": 10}
     lay("test-data-proof", deleted=7, tables={"b_crm_lead": table}, other=[], missing=[])
@@ -112,7 +112,7 @@ def test_the_timetable_has_a_line_for_each_source_and_step(project: Project, lan
     text = render(project, "timetable", language, Pass.FINAL).text
     assert text.count("Call me back") == 1
     assert "Ivanova Anna" in text
-    assert "https://portal.acme.ru/upload/crm/form/loader_1_a.js" in text
+    assert "https://portal.acme.example/upload/crm/form/loader_1_a.js" in text
     assert "[x]" in text
     waited = [
         step
