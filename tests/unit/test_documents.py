@@ -1,9 +1,19 @@
 """What the documents point at exists, and nothing in them waits to be written."""
 
+from __future__ import annotations
+
+import json
+import os
 import re
+import subprocess
+import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
+
+from boxlift.project import Answers, create
 
 REPOSITORY = Path(__file__).parents[2]
 DOCUMENTS = sorted(
@@ -15,6 +25,9 @@ DOCUMENTS = sorted(
         *REPOSITORY.glob("lab/*/README.md"),
     ]
 )
+PLAYBOOKS = sorted(REPOSITORY.glob("playbooks/*.yml"))
+PLAIN = re.compile(r"^(?:# )?(?:[A-Z_]+=\S+ )*(?:ansible-playbook|ansible) (?!ended).*$", re.MULTILINE)
+PLACE = "-i acme/inventory --vault-password-file FILE"
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 
@@ -32,6 +45,54 @@ def test_nothing_waits_to_be_written(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
 def test_examples_name_nobody_elses_domain(document: Path) -> None:
     assert re.findall(r"\bacme\.(?:ru|com|net|org|lan)\b", document.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "document", [*DOCUMENTS, *PLAYBOOKS], ids=lambda path: str(path.relative_to(REPOSITORY))
+)
+def test_plain_ansible_is_called_in_one_form(document: Path) -> None:
+    """Inventory and vault's password by name, the playbook from the checkout (docs/project.md)."""
+    for line in PLAIN.findall(document.read_text(encoding="utf-8")):
+        assert PLACE in line
+        for playbook in re.findall(r"\S*\w+\.yml\b", re.sub(r"@\S+", "", line)):
+            assert playbook.startswith("playbooks/")
+            assert (REPOSITORY / playbook).is_file()
+
+
+def test_the_form_of_plain_ansible_reads_inventory_and_vault(tmp_path: Path) -> None:
+    create(
+        tmp_path / "acme",
+        answers=Answers(timezone="Europe/Moscow"),
+        vault_password_file=tmp_path / "password",
+    )
+    place = PLACE.replace("acme", str(tmp_path / "acme")).replace("FILE", str(tmp_path / "password"))
+    told = "msg={{ portal_settings_crypto_key }}:{{ mail_relay_host }}"
+    seen = subprocess.run(
+        [
+            Path(sys.executable).with_name("ansible"),
+            "portal-1",
+            *place.split(),
+            "-m",
+            "ansible.builtin.debug",
+            "-a",
+            told,
+        ],
+        cwd=REPOSITORY,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert seen.returncode == 0, seen.stderr
+    assert re.search(r"[0-9a-f]{32}:mail\.example\.com", seen.stdout)
+
+
+def test_the_collections_are_those_of_the_package() -> None:
+    wanted = yaml.safe_load((REPOSITORY / "requirements.yml").read_text(encoding="utf-8"))["collections"]
+    for collection in wanted:
+        manifest = files("ansible_collections") / collection["name"].replace(".", "/") / "MANIFEST.json"
+        carried = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"]
+        assert collection["version"] == carried, collection["name"]
 
 
 def test_two_commands_stand_on_the_first_screen() -> None:
