@@ -11,6 +11,8 @@ from pathlib import Path
 
 from boxlift.errors import BoxliftError
 
+INSTALL = "install it anew: make setup in a checkout, or its wheel (README.md, Install)"
+"""What cures an installation that lacks something; boxlift is in no index of packages."""
 _PACKAGE = Path(__file__).resolve().parent
 
 
@@ -22,7 +24,7 @@ def content_root() -> Path:
             return root
     raise BoxliftError(
         f"boxlift's playbooks and roles are missing from {own or 'this installation'}",
-        cure="correct BOXLIFT_CONTENT" if own else "pip install --force-reinstall boxlift",
+        cure="correct BOXLIFT_CONTENT" if own else INSTALL,
     )
 
 

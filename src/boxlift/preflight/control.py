@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from boxlift.content import INSTALL
 from boxlift.figures import size
 from boxlift.preflight.finding import Finding
 from boxlift.project import Project
@@ -22,7 +23,7 @@ def check_control_node(project: Project) -> Iterator[Finding]:
     """What the machine needs that boxlift runs on."""
     yield _program("ssh", shutil.which("ssh"), "apt-get install openssh-client")
     ansible = own_bin() / "ansible-playbook"
-    yield _program("ansible-playbook", str(ansible) if ansible.is_file() else None, "pip install boxlift")
+    yield _program("ansible-playbook", str(ansible) if ansible.is_file() else None, INSTALL)
     yield _ansible()
     free = shutil.disk_usage(project.root).free
     yield Finding(
@@ -46,4 +47,4 @@ def _ansible() -> Finding:
     except PackageNotFoundError:
         found = "absent"
     numbers = tuple(int(part) for part in found.split(".")[:2] if part.isdigit())
-    return Finding("ansible-core", _HERE, numbers >= _ANSIBLE, found, limit, "pip install -U boxlift")
+    return Finding("ansible-core", _HERE, numbers >= _ANSIBLE, found, limit, INSTALL)
