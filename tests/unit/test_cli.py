@@ -24,8 +24,8 @@ from boxlift.project import Project, create
 CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
 RUNNER = CliRunner()
 COMMANDS = [
-    *("init", "check", "confirm", "note", "plan", "status", "journal", "risks", "letter", "forecast"),
-    *("report", "watch"),
+    *("init", "wheels", "check", "confirm", "note", "plan", "status", "journal", "risks", "letter"),
+    *("forecast", "report", "watch"),
     *("run", "verify", "activate", "rollback", "clone", "certificate", "lab"),
 ]
 INIT = [
@@ -272,7 +272,7 @@ def test_outside_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.chdir(tmp_path)
-    assert "next: look through inventory/, then: boxlift check" in call("init", "acme", *INIT)
+    assert "next: look through inventory/, then: boxlift wheels, boxlift check" in call("init", "acme", *INIT)
     assert "is a boxlift project already" in call("init", "acme", *INIT, code=2)
 
 

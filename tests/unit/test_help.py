@@ -19,6 +19,7 @@ from boxlift.cli import app
 
 ROOT = typer.main.get_command(app)
 OPTIONS = {
+    "wheels": "--machine",
     "run": "--pass --from --until --check --yes --quiet --verbose --json",
     "verify": "--pass --staging --tell --quiet --verbose --json",
     "activate": "--pass --quiet --verbose --json",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from boxlift.preflight.look import Seen
 from boxlift.preflight.names import Answer, Names, check_mail_names, check_names
 from boxlift.preflight.services import backup_bytes, check_links, check_services
 from boxlift.project import create, new_secrets
+from boxlift.wheels import sources
 
 ROLES = ("portal", "database", "cache", "push", "search")
 VARIABLES: dict[str, Any] = {
@@ -181,7 +183,19 @@ MEANING: dict[str, Any] = {
     "license_key": "right",
     "certificate": "files",
     "packages": {"portal_archive": True, "push_server_archive": True},
+    "wheels": "",
 }
+
+
+@pytest.fixture
+def wheels(tmp_path: Path) -> Path:
+    """A folder that somebody filled by hand with what this boxlift needs."""
+    source, _ = sources()
+    version = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    folder = tmp_path / "wheels"
+    folder.mkdir()
+    (folder / f"bxbackup-{version}-py3-none-any.whl").touch()
+    return folder
 
 
 def services(**seen: Any) -> dict[str, Finding]:
@@ -189,13 +203,26 @@ def services(**seen: Any) -> dict[str, Finding]:
     return {finding.check: finding for finding in check_services(inventory(), {"portal-1": here})}
 
 
-def test_what_a_move_needs_besides_hosts() -> None:
+def test_what_a_move_needs_besides_hosts(wheels: Path) -> None:
     mail = {"host": "mail.acme.example", "port": 25, "answers": True, "greeting": "220 mail.acme.example"}
-    assert all(finding.ok for finding in services(mail=mail, certificate=200).values())
+    there = {"wheels": str(wheels)}
+    assert all(finding.ok for finding in services(mail=mail, certificate=200, meaning=there).values())
     closed = {"host": "mail.acme.example", "port": 25, "answers": False, "error": "timed out"}
     assert services(mail=closed)["mail server"].measured == "mail.acme.example port 25: timed out"
     assert services(mail=mail | {"greeting": "554 no"})["mail server"].refuses
     assert services(meaning={"packages": {"portal_archive": False}})["packages"].refuses
+
+
+def test_the_restore_needs_wheels_of_this_boxlift(wheels: Path, tmp_path: Path) -> None:
+    assert services(meaning={"wheels": str(wheels)})["wheels"].ok
+    for folder in ("", str(tmp_path / "packages" / "wheels")):
+        absent = services(meaning={"wheels": folder})["wheels"]
+        assert absent.refuses
+        assert absent.cure == "boxlift wheels"
+    (wheel,) = wheels.iterdir()
+    wheel.rename(wheel.with_name("bxbackup-0.0.9-py3-none-any.whl"))
+    other = services(meaning={"wheels": str(wheels)})["wheels"]
+    assert (other.ok, other.refuses) == (False, False)
 
 
 def test_a_certificate_may_come_later_but_not_wrong() -> None:

@@ -1,4 +1,4 @@
-"""Commands that prepare a project: init, check."""
+"""Commands that prepare a project: init, wheels, check."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from rich.table import Table
 from boxlift.cli.app import JsonOption, app, current_project
 from boxlift.cli.output import console, print_json, working
 from boxlift.errors import UsageError
-from boxlift.figures import count
+from boxlift.figures import count, size
 from boxlift.plan.load import nearest
 from boxlift.preflight import Finding, check_project, confirm_letter, send_letter, verdict
 from boxlift.project import Answers, create
+from boxlift.wheels import MACHINES, PYTHONS, collect, sources
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
 _HOST = re.compile(r"[0-9A-Za-z_:]([0-9A-Za-z._:%-]*[0-9A-Za-z_:])?")
@@ -94,7 +95,7 @@ def init(
     out = console()
     out.print(f"✓ {project.root} is a boxlift project", markup=False, soft_wrap=True)
     out.print(f"  vault password: {source} (keep a copy; without it the secrets are lost)", soft_wrap=True)
-    out.print("  next: look through inventory/, then: boxlift check", markup=False)
+    out.print("  next: look through inventory/, then: boxlift wheels, boxlift check", markup=False)
 
 
 _QUESTIONS = {
@@ -137,6 +138,46 @@ def _zone(text: str) -> str:
     if zones and text not in zones:
         raise UsageError(f"`{text}` is no time zone{nearest(text, sorted(zones))}")
     return text
+
+
+@app.command()
+def wheels(
+    context: typer.Context,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Where to; default: packages/wheels of the project.")
+    ] = None,
+    *,
+    machine: Annotated[
+        str | None,
+        typer.Option(
+            "--machine", help=f"The hosts' processor: {' or '.join(MACHINES)}; default: this machine's."
+        ),
+    ] = None,
+) -> None:
+    """Collect bxbackup and what it needs as wheels, which hosts are given for a restore.
+
+    It needs the network that pip needs. A control node without it gets the folder from a machine that has it:
+    with FOLDER no project is needed. What is up to date is left alone.
+
+    [bold]Examples:[/] boxlift wheels · boxlift wheels /tmp/wheels --machine aarch64
+    """
+    if machine is not None and machine not in MACHINES:
+        raise UsageError(f"`{machine}` is no processor of a host", cure=" or ".join(MACHINES))
+    if folder is None:
+        project = current_project(context)
+        folder = project.wheels
+        with project.lock("wheels"):
+            _collect(folder, machine)
+    else:
+        _collect(folder, machine)
+
+
+def _collect(folder: Path, machine: str | None) -> None:
+    with working("collecting bxbackup and what it needs, about a minute"):
+        new = collect(*sources(), folder.absolute(), machine)
+    found = [path.stat().st_size for path in folder.glob("*.whl")]
+    told = f"{count(len(found), 'wheel')}, {size(sum(found))}, for Python {' and '.join(PYTHONS)} in {folder}"
+    console().print(f"✓ {told}" if new else f"✓ up to date: {told}", markup=False, soft_wrap=True)
 
 
 @app.command()

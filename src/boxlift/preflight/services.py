@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from boxlift.figures import count, size
@@ -10,6 +11,7 @@ from boxlift.preflight.finding import Finding
 from boxlift.preflight.inventory import Inventory
 from boxlift.preflight.look import Seen
 from boxlift.preflight.names import Names, check_mail_names, check_names, public
+from boxlift.wheels import Stock, state
 from bxbackup.volume import read_marks
 
 _SOON = 30
@@ -29,6 +31,7 @@ def check_services(inventory: Inventory, seen: Mapping[str, Seen]) -> Iterator[F
         if production:
             yield from check_links(host, here.links, here.room)
             yield from _packages(here.meaning)
+            yield _wheels(here.meaning)
             yield _license_key(here.meaning)
         if (found := _certificate(host, here)) is not None:
             yield found
@@ -83,7 +86,23 @@ def _packages(meaning: Mapping[str, Any]) -> Iterator[Finding]:
         not lacking,
         f"no file for {', '.join(lacking)}" if lacking else "there, or fetched from a URL",
         "the portal's distribution and the push server's",
-        "put the files where inventory/group_vars/all names them, or name others there",
+        "put the files where inventory/group_vars/all names them, or name others there; docs/migrate.md says"
+        " where they come from",
+    )
+
+
+def _wheels(meaning: Mapping[str, Any]) -> Finding:
+    """What the restore carries to its host: without it the first restore ends before its first byte."""
+    folder = Path(meaning["wheels"])
+    found = state(folder) if meaning["wheels"] else Stock.ABSENT
+    return Finding(
+        "wheels",
+        "control node",
+        found is Stock.READY,
+        f"{found.value} in {folder}" if meaning["wheels"] else "portal_wheels names no folder",
+        "bxbackup of this boxlift and what it needs",
+        "boxlift wheels",
+        warning=found is Stock.OTHER,
     )
 
 

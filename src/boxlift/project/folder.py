@@ -83,6 +83,11 @@ class Project:
         return self.root / "playbooks"
 
     @property
+    def wheels(self) -> Path:
+        """Where `boxlift wheels` puts what hosts are given for a restore (`portal_wheels`)."""
+        return self.root / "packages" / "wheels"
+
+    @property
     def runs(self) -> Path:
         return self.state / "runs"
 
@@ -225,7 +230,7 @@ def create(
         settings["vault_password_file"] = str(path)
     check_source(source.path, root)
 
-    for folder in (root, root / ".boxlift", root / ".boxlift" / "runs", root / "backup"):
+    for folder in (root, root / ".boxlift", root / ".boxlift" / "runs", root / "backup", root / "packages"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     inventory.mkdir(exist_ok=True)
     unfinished.touch()
