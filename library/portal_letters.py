@@ -25,6 +25,8 @@ description:
   - Sends with C(CUser::SendPassword), one letter at a time, and keeps a ledger in the database C(boxlift).
   - A letter that was on its way when the sender was killed is looked up in the journal and the queue of the
     mail relay (Postfix). When they do not tell, nobody gets a second letter and the person is in doubt.
+  - The portal says that it sent a letter even where no template makes one. With O(state=listed) RV(unfit)
+    names the sites without exactly one active template; nothing must be sent while there are any.
   - A letter that the portal refused to send has failed. It is tried again in the next run, once in each.
   - The portal's captcha for password recovery is off meanwhile and put back with O(state=ended).
   - Call it until RV(finished).
@@ -88,6 +90,16 @@ left: {description: Letters still to send., returned: always, type: int}
 moment: {description: When the call began, in microseconds by the host's clock., returned: always, type: int}
 people: {description: "Everybody concerned: id, login, email, letter, note.", returned: always, type: list}
 accounts: {description: "Accounts of the portal by kind: kind, active, count.", returned: always, type: list}
+refused:
+  description: Those whom the portal gave no account of its own, as RV(people).
+  returned: always
+  type: list
+unfit:
+  description:
+    - Sites of those who are still to get a letter that have not exactly one active template of it.
+    - "Each with site, templates."
+  returned: always
+  type: list
 expiring: {description: Logins whose links would end before work begins., returned: always, type: list}
 """
 
@@ -167,6 +179,7 @@ class Sender:
         given = module.params
         self._people = People(database, given["release"], given["database"])
         self._holder = Holder(database, given["release"], given["database"])
+        self._default_site = str(given["default_site"])
         self._run_began = int(given["run_began"])
         self._only = None if given["only"] is None else {address.casefold() for address in given["only"]}
 
@@ -191,6 +204,33 @@ class Sender:
             }
             for person in self.wanted()
         ]
+
+    def refused(self) -> list[dict[str, Any]]:
+        """Return those who still have an account of the vendor's network: no letter can help them."""
+        letters = self._people.letters()
+        return [
+            {
+                "id": person.id,
+                "login": person.login,
+                "email": person.email,
+                "letter": "no account",
+                "note": letters.get(person.id, ("", "", 0))[1]
+                or "was not given an account of the portal's own",
+            }
+            for person in self._people.network()
+        ]
+
+    def unfit(self) -> list[dict[str, Any]]:
+        """Sites of those who are still to get a letter that have not exactly one active template of it."""
+        templates = self._people.letter_templates()
+        return [
+            {"site": site, "templates": templates.get(site, [])}
+            for site in sorted({self._site(person) for person in self.left()})
+            if len(templates.get(site, [])) != 1
+        ]
+
+    def _site(self, person: Person) -> str:
+        return person.site or self._default_site
 
     def expiring(self, work_begins: datetime, now: datetime) -> list[str]:
         """Those who are still to get a letter whose link would end before work begins."""
@@ -265,7 +305,7 @@ class Sender:
             answer = run_php(
                 self._module,
                 SCRIPT,
-                {"login": person.login, "site": person.site or given["default_site"]},
+                {"login": person.login, "site": self._site(person)},
                 constants=[MAIL_ALLOWED],
                 pass_fds=[lock],
             )
@@ -359,6 +399,7 @@ def main() -> None:
         left = len(sender.left())
         people = sender.report()
         accounts = sender.accounts()
+        refused, unfit = sender.refused(), sender.unfit()
     except (SqlError, PhpError) as error:
         module.fail_json(msg=f"password letters of {module.params['release']}: {error}")
     finished = module.check_mode or module.params["state"] != "sent" or (left == 0 and not busy)
@@ -370,6 +411,8 @@ def main() -> None:
         moment=moment,
         people=people,
         accounts=accounts,
+        refused=refused,
+        unfit=unfit,
         expiring=expiring,
         boxlift_progress=Sender.progress(people, module.params["per_minute"]) if not finished else {},
     )

@@ -13,6 +13,7 @@ short_description: Give employees of the cloud an account with a password of the
 description:
   - Finds active employees whose account belongs to the vendor's network and empties their EXTERNAL_AUTH_ID
     through C(CUser::Update). Bots, mail users, invitations and other accounts are left alone.
+  - An employee whose login the portal does not take, as somebody else has it, gets the one of O(logins).
   - Remembers in the database C(boxlift) what the account was before.
 options:
   root: {description: Document root of the release., type: path, required: true}
@@ -20,6 +21,10 @@ options:
   php: {description: The PHP command., type: str, default: php}
   release: {description: Release., type: str, required: true}
   database: {description: Database of the release., type: str, required: true}
+  logins:
+    description: Other logins by ID of the user, for those whose own the portal does not take.
+    type: dict
+    default: {}
   config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
@@ -41,10 +46,14 @@ failed_people: {description: "Users that were not switched: id, login, why.", re
 SCRIPT = r"""
 $result = [];
 foreach ($input as $person) {
-    $user = new \CUser;
-    $fields = ['EXTERNAL_AUTH_ID' => '', 'LOGIN' => $person['login']];
-    $done = $user->Update($person['id'], $fields);
-    $problem = $done ? '' : (strip_tags((string)$user->LAST_ERROR) ?: 'refused');
+    foreach ($person['logins'] as $login) {
+        $user = new \CUser;
+        if ($user->Update($person['id'], ['EXTERNAL_AUTH_ID' => '', 'LOGIN' => $login])) {
+            $problem = '';
+            break;
+        }
+        $problem = trim(preg_replace('/\s+/u', ' ', strip_tags((string)$user->LAST_ERROR))) ?: 'refused';
+    }
     $result[] = ['id' => $person['id'], 'problem' => $problem];
 }
 """
@@ -58,6 +67,7 @@ def main() -> None:
             **SQL_ARGUMENTS,
             "release": {"type": "str", "required": True},
             "database": {"type": "str", "required": True},
+            "logins": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -74,7 +84,15 @@ def main() -> None:
         for person in found:
             people.enter(person)
         database.commit()
-        answers = run_php(module, SCRIPT, [{"id": person.id, "login": person.login} for person in found])
+        others = {str(user): str(login) for user, login in module.params["logins"].items()}
+        answers = run_php(
+            module,
+            SCRIPT,
+            [
+                {"id": person.id, "logins": [person.login, *filter(None, [others.get(str(person.id))])]}
+                for person in found
+            ],
+        )
         for answer in answers:
             people.note_switch(answer["id"], answer["problem"])
         database.commit()

@@ -16,6 +16,9 @@ from ansible.module_utils.boxlift_sql import Database, quoted
 #: Kinds of account whose password lives in the vendor's network; all other kinds are no persons.
 NETWORK_KINDS = ("socservices", "Bitrix24Net")
 
+#: The event whose template is the letter with the link (portal_runtime G).
+LETTER_EVENT = "USER_PASS_REQUEST"
+
 #: A password shorter than this is no hash of any kind that the portal ever wrote.
 _SHORTEST_HASH = 32
 
@@ -130,6 +133,20 @@ class People:
                 if int(user) in minutes and int(group) in policies:
                     minutes[int(user)] = min(minutes[int(user)], policies[int(group)])
         return minutes
+
+    def letter_templates(self) -> dict[str, list[int]]:
+        """IDs of the letter's active templates by site; two make two letters (portal_runtime G)."""
+        if not {"b_event_message", "b_event_message_site"} <= self._db.tables(self._schema):
+            return {}
+        found: dict[str, list[int]] = {}
+        for site, template in self._db.rows(
+            f"SELECT s.`SITE_ID`, m.`ID` FROM {quoted(self._schema)}.`b_event_message` m"
+            f" JOIN {quoted(self._schema)}.`b_event_message_site` s ON s.`EVENT_MESSAGE_ID` = m.`ID`"
+            " WHERE m.`EVENT_NAME` = %s AND m.`ACTIVE` = 'Y' ORDER BY 1, 2",
+            [LETTER_EVENT],
+        ):
+            found.setdefault(str(site), []).append(int(template))
+        return found
 
     def accounts(self) -> list[dict[str, Any]]:
         """How many accounts of each kind there are, active ones and others (portal_runtime G)."""

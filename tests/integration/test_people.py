@@ -17,6 +17,14 @@ from library.portal_letters import Sender, handed_over, moment_of
 
 SCHEMA = "portal_people"
 HASH = "$6$salt$" + "x" * 80
+GIVEN = {
+    "release": "final-1",
+    "database": SCHEMA,
+    "only": None,
+    "default_site": "s1",
+    "run_began": 0,
+    "per_minute": 60,
+}
 
 
 @pytest.fixture
@@ -119,8 +127,7 @@ def run(database: Database, monkeypatch: pytest.MonkeyPatch) -> Run:
             return {"sent": payload["login"] not in refused, "message": "no such site"}
 
         monkeypatch.setattr(portal_letters, "run_php", php)
-        given = {"release": "final-1", "database": SCHEMA, "only": None, "default_site": "s1"}
-        module = SimpleNamespace(params={**given, "per_minute": 60_000, "seconds": 0, "run_began": began})
+        module = SimpleNamespace(params=GIVEN | {"per_minute": 60_000, "seconds": 0, "run_began": began})
         for _ in range(10):  # with no seconds to spend, a call ends after one letter
             sender = Sender(module, database)
             if not sender.left():
@@ -182,14 +189,55 @@ def test_accounts_are_counted_by_kind(people: People) -> None:
 
 def test_letters_whose_links_end_before_work_begins_are_named(database: Database, people: People) -> None:
     people.prepare()
-    module = SimpleNamespace(
-        params={"release": "final-1", "database": SCHEMA, "only": None, "run_began": 0, "per_minute": 60}
-    )
-    sender = Sender(module, database)
+    sender = Sender(SimpleNamespace(params=GIVEN), database)
     now = moment_of("2026-11-20 18:00", "Europe/Moscow")
     assert sender.expiring(moment_of("2026-11-22 17:59", "Europe/Moscow"), now) == []
     assert sender.expiring(moment_of("2026-11-23 09:00", "Europe/Moscow"), now) == ["empty"]
     assert sender.expiring(moment_of("2026-11-22 15:01", "UTC"), now) == ["empty"]
+
+
+def test_each_site_of_a_recipient_must_have_exactly_one_template(database: Database, people: People) -> None:
+    """portal_runtime G: without one the portal answers OK and no mail exists; two are two mails."""
+    people.prepare()
+    run_all(
+        database,
+        f"UPDATE {SCHEMA}.b_user SET EXTERNAL_AUTH_ID = '', PASSWORD = '', LID = IF(ID = 8, 'ex', '')"
+        " WHERE ID IN (1, 8)",
+    )
+    sender = Sender(SimpleNamespace(params=GIVEN), database)
+    assert sender.unfit() == [{"site": "ex", "templates": []}, {"site": "s1", "templates": []}]
+    run_all(
+        database,
+        f"CREATE TABLE {SCHEMA}.b_event_message (ID INT, EVENT_NAME VARCHAR(255), ACTIVE CHAR(1))",
+        f"CREATE TABLE {SCHEMA}.b_event_message_site (EVENT_MESSAGE_ID INT, SITE_ID CHAR(2))",
+        f"INSERT INTO {SCHEMA}.b_event_message VALUES (1, 'USER_PASS_REQUEST', 'Y'), (2, 'USER_INFO', 'Y'),"
+        " (3, 'USER_PASS_REQUEST', 'N'), (4, 'USER_PASS_REQUEST', 'Y')",
+        f"INSERT INTO {SCHEMA}.b_event_message_site VALUES (1, 's1'), (2, 'ex'), (3, 'ex'), (4, 's1')",
+    )
+    assert sender.unfit() == [{"site": "ex", "templates": []}, {"site": "s1", "templates": [1, 4]}]
+    run_all(
+        database,
+        f"DELETE FROM {SCHEMA}.b_event_message_site WHERE EVENT_MESSAGE_ID = 4 AND SITE_ID = 's1'",
+        f"INSERT INTO {SCHEMA}.b_event_message_site VALUES (4, 'ex')",
+    )
+    assert sender.unfit() == []
+
+
+def test_a_site_without_recipients_is_nobody_s_business(database: Database, people: People) -> None:
+    people.prepare()
+    sender = Sender(SimpleNamespace(params=GIVEN | {"only": ["nobody@x.example"]}), database)
+    assert sender.unfit() == []
+
+
+def test_who_was_not_taken_over_is_in_the_list(database: Database, people: People) -> None:
+    people.prepare()
+    people.enter(people.network()[0])
+    people.note_switch(1, "A user with this login is already there.")
+    sender = Sender(SimpleNamespace(params=GIVEN), database)
+    assert [(item["login"], item["letter"], item["note"]) for item in sender.refused()] == [
+        ("network", "no account", "A user with this login is already there."),
+        ("old", "no account", "was not given an account of the portal's own"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,158 @@
+"""Role portal_users as a play on this host, against the stand-in and a MariaDB of the tests'."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.integration.portal_site import REPOSITORY, Site, make_site, php, restore_sample
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="the play acts as root, and the portal's user is root here"),
+]
+RELEASE = "final-1"
+PLAY = str(Path(sys.executable).with_name("ansible-playbook"))
+Play = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def site(tmp_path: Path, mariadb_socket: Path) -> Site:
+    """A restored release with two employees who have a password nowhere: anna and boris."""
+    try:
+        php()
+    except LookupError as reason:
+        pytest.skip(str(reason))
+    found = make_site(tmp_path / "site", mariadb_socket, "portal_final_1")
+    restore_sample(found)
+    found.dbconn()
+    found.sql("DROP DATABASE IF EXISTS boxlift")
+    found.sql("DELETE FROM b_module WHERE ID IN ('bitrix24', 'security')")
+    found.sql("UPDATE b_user SET ACTIVE = 'N'")
+    employees = found.sql("SELECT ID FROM b_user WHERE EXTERNAL_AUTH_ID = 'socservices' ORDER BY ID LIMIT 2")
+    for (user,), name in zip(employees, ("anna", "boris"), strict=True):
+        values = (name, f"{name}@acme.example", user)
+        found.sql("UPDATE b_user SET ACTIVE = 'Y', LOGIN = %s, EMAIL = %s WHERE ID = %s", *values)
+    return found
+
+
+@pytest.fixture
+def play(tmp_path: Path, site: Site, mariadb_socket: Path) -> Play:
+    """Run an entry point, or several in one play."""
+    base = tmp_path / "portal"
+    (base / "releases").mkdir(parents=True)
+    site.root.rename(base / "releases" / RELEASE)
+    site.root.symlink_to(base / "releases" / RELEASE)
+    (base / "current").symlink_to(f"releases/{RELEASE}")
+    (tmp_path / "client.cnf").write_text(f"[client]\nsocket={mariadb_socket}\nuser=root\n")
+    (tmp_path / "ini").mkdir()
+    (tmp_path / "ini" / "mail.ini").write_text(f"sendmail_path = {site.home}/sendmail {site.home}/mail\n")
+    host = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": sys.executable,
+        **{f"portal_{role}_base_path": str(base) for role in ("users", "cache")},
+        **{f"portal_{role}_user": "root" for role in ("users", "cache")},
+        **{f"portal_{role}_release": RELEASE for role in ("users", "cache")},
+        "portal_users_database_options_file": str(tmp_path / "client.cnf"),
+        "portal_users_lock_file": str(tmp_path / "lock"),
+        "portal_users_report_folder": str(tmp_path / "report"),
+        "portal_users_per_minute": 60000,
+        "portal_users_pass": "final",
+        "portal_users_work_begins": "none",
+    }
+    (tmp_path / "hosts.yml").write_text(yaml.safe_dump({"all": {"hosts": {"portal-1": host}}}))
+
+    def played(*entries: str, given: str = "{}", **variables: str) -> subprocess.CompletedProcess[str]:
+        tasks = [
+            {"ansible.builtin.import_role": {"name": "portal_users", "tasks_from": entry}}
+            for entry in entries
+        ]
+        (tmp_path / "play.yml").write_text(
+            yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}])
+        )
+        command = [PLAY, f"--inventory={tmp_path / 'hosts.yml'}", str(tmp_path / "play.yml")]
+        return subprocess.run(
+            [*command, f"-e{given}", *(f"-e{name}={value}" for name, value in variables.items())],
+            cwd=REPOSITORY,
+            env={
+                **os.environ,
+                "HOME": str(tmp_path),
+                "LC_ALL": "C.UTF-8",
+                "PHP_INI_SCAN_DIR": f":{tmp_path / 'ini'}",
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return played
+
+
+def said(done: subprocess.CompletedProcess[str]) -> str:
+    """What Ansible printed, as one line."""
+    return re.sub(r"\s+", " ", done.stdout + done.stderr)
+
+
+def test_everybody_gets_an_account_and_one_letter(site: Site, play: Play, tmp_path: Path) -> None:
+    done = play("main", "letters")
+    assert done.returncode == 0, said(done)
+    assert sorted(letter["To"] for letter in site.letters()) == ["anna@acme.example", "boris@acme.example"]
+    report = (tmp_path / "report" / f"letters-{RELEASE}.csv").read_text(encoding="utf-8")
+    assert [line.split(";")[1:4] for line in report.splitlines()[1:]] == [
+        ["anna", "anna@acme.example", "sent"],
+        ["boris", "boris@acme.example", "sent"],
+    ]
+
+
+def test_nothing_is_sent_where_not_exactly_one_letter_would_be_made(site: Site, play: Play) -> None:
+    site.sql("UPDATE b_event_message SET EVENT_NAME = 'USER_PASS_REQUEST' WHERE EVENT_NAME = 'CRM_EMAIL'")
+    twice = play("main", "letters")
+    assert "refused: site s1 has 2 active templates of USER_PASS_REQUEST (" in said(twice)
+    site.sql("UPDATE b_event_message SET ACTIVE = 'N'")
+    never = play("letters")
+    assert "refused: site s1 has no active templates of USER_PASS_REQUEST;" in said(never)
+    assert 0 not in (twice.returncode, never.returncode)
+    assert site.letters() == []
+    assert site.sql("SELECT COUNT(*) FROM boxlift.person WHERE letter <> 'none'") == [(0,)]
+
+
+def test_who_is_not_taken_over_is_told_and_in_the_list(site: Site, play: Play, tmp_path: Path) -> None:
+    site.sql("INSERT INTO b_user (LOGIN, EXTERNAL_AUTH_ID, ACTIVE, PASSWORD) VALUES ('anna', '', 'N', 'x')")
+    ((anna,),) = site.sql("SELECT ID FROM b_user WHERE LOGIN = 'anna' AND EXTERNAL_AUTH_ID = 'socservices'")
+    done = play("main")
+    assert done.returncode != 0
+    assert f"anna (ID {anna}): A user with this login is already there.;" in said(done)
+    assert f"portal_users_logins, as {{{anna}: another.login}}" in said(done)
+    assert "boxlift run repair-portal" in said(done)
+    done = play("letters")
+    assert done.returncode == 0, said(done)
+    assert "WARNING: these cannot sign in" in said(done)
+    report = (tmp_path / "report" / f"letters-{RELEASE}.csv").read_text(encoding="utf-8")
+    assert f"{anna};anna;anna@acme.example;no account;A user with this login is already there." in report
+    assert [letter["To"] for letter in site.letters()] == ["boris@acme.example"]
+    other = json.dumps({"portal_users_logins": {anna: "anna.two"}})
+    assert play("main", given=other).returncode == 0
+    assert site.sql("SELECT LOGIN, COALESCE(EXTERNAL_AUTH_ID, '') FROM b_user WHERE ID = %s", anna) == [
+        ("anna.two", "")
+    ]
+
+
+def test_the_final_pass_asks_until_when_links_must_live(site: Site, play: Play) -> None:
+    done = play("main", "letters", portal_users_work_begins="")
+    assert done.returncode != 0
+    assert "refused: nobody said when people will read their letters" in said(done)
+    assert site.letters() == []
+    listed = play("letters", portal_users_work_begins="", portal_users_dry_run="true")
+    assert listed.returncode == 0, said(listed)
+    assert site.letters() == []
+    named = {"portal_users_pass": "rehearsal", "portal_users_recipients": ["anna@acme.example"]}
+    assert play("letters", portal_users_work_begins="", given=json.dumps(named)).returncode == 0
+    assert [letter["To"] for letter in site.letters()] == ["anna@acme.example"]
