@@ -19,7 +19,8 @@ from boxlift.cli import app, main, running
 from boxlift.errors import BoxliftError
 from boxlift.journal import Result, Segment
 from boxlift.plan import Pass
-from boxlift.project import Project, create
+from boxlift.project import Project, create, load, new_secrets
+from boxlift.project.vault import encrypt
 
 CONTRACTS = Path(__file__).parents[2] / "docs" / "contracts"
 RUNNER = CliRunner()
@@ -290,6 +291,28 @@ def test_init(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_init_refuses_what_is_missing_or_wrong(tmp_path: Path, words: tuple[str, ...], message: str) -> None:
     assert message in call("init", str(tmp_path / "acme"), *words, code=2)
     assert not (tmp_path / "acme").exists()
+
+
+def test_a_project_of_an_earlier_boxlift_is_completed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.chdir(tmp_path)
+    call("init", "acme", *INIT)
+    assert "nothing is lacking" in call("init", "acme", "--complete")
+    made = load(tmp_path / "acme")
+    folder = made.inventory / "group_vars" / "production"
+    earlier = {**new_secrets(), "vault_cache_password": ""}
+    elsewhere = earlier.pop("vault_push_signature_key")
+    (folder / "vault.yml").write_bytes(encrypt(earlier, made.vault({})))
+    (folder / "own.yml").write_text(f"vault_push_signature_key: {elsewhere}\n")
+    (made.root / ".gitignore").write_text("/backup/\n")
+    added = call("-C", "acme", "init", "--complete").splitlines()
+    assert added[0] == "✓ inventory/group_vars/production/vault.yml: vault_cache_password"
+    assert added[1].startswith("✓ .gitignore: /.boxlift/ /certificates/")
+    assert "nothing is lacking" in call("init", "acme", "--complete")
+    assert "takes no other option" in call("init", "acme", "--complete", "--name", "acme", code=2)
+    assert "is no boxlift project" in call("init", "--complete", code=2)
 
 
 def test_words_that_are_no_text_are_refused(

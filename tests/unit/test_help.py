@@ -19,6 +19,8 @@ from boxlift.cli import app
 
 ROOT = typer.main.get_command(app)
 OPTIONS = {
+    "init": "--name --domain --staging-domain --telephony-domain --timezone --portal-host --staging-host"
+    " --telephony-host --vault-password-file --vault-password-client --complete",
     "wheels": "--machine",
     "run": "--pass --from --until --check --yes --quiet --verbose --json",
     "verify": "--pass --staging --tell --quiet --verbose --json",

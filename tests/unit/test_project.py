@@ -5,7 +5,9 @@ from __future__ import annotations
 import fcntl
 import os
 import re
+import shutil
 import stat
+import subprocess
 import threading
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from ansible.parsing.vault import VaultLib, VaultSecret
 from boxlift.content import content_root
 from boxlift.errors import PreflightError, RefusedError, UsageError
 from boxlift.plan import Pass
-from boxlift.project import Answers, Project, complete, create, find, load
+from boxlift.project import Answers, Project, complete, create, find, keep_private, load
 from boxlift.project.lock import RunnerLock, is_held
 from boxlift.project.vault import encrypt, vault_source
 from boxlift.runner.secrets import best_redactor
@@ -75,6 +77,60 @@ def test_a_vault_of_an_earlier_version_is_completed(project: Project) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     now = vault(project, "preproduction")
     assert now.items() >= {**earlier, "vault_of_the_project": "stays"}.items()
+
+
+def test_completing_adds_what_is_named_and_keeps_remarks(project: Project) -> None:
+    file = project.inventory / "group_vars" / "production" / "vault.yml"
+    source = project.vault({})
+    secret = VaultSecret(source.read())
+    own = b"# changed by Anna\nvault_cache_password: 'hers'   # as in Redis\n"
+    file.write_bytes(VaultLib([("default", secret)]).encrypt(own, secret=secret))
+    assert complete(file, source, ["vault_cache_password", "vault_push_signature_key"]) == [
+        "vault_push_signature_key"
+    ]
+    opened = VaultLib([("default", secret)]).decrypt(file.read_bytes())
+    assert opened.startswith(own)
+    assert vault(project, "production").keys() == {"vault_cache_password", "vault_push_signature_key"}
+    file.unlink()
+    assert len(complete(file, source)) == 8
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    file.write_bytes(VaultLib([("default", secret)]).encrypt(b"- a\n- list\n", secret=secret))
+    with pytest.raises(UsageError, match="no variables"):
+        complete(file, source)
+    file.write_bytes(VaultLib([("default", secret)]).encrypt(b"{vault_cache_password: hers}", secret=secret))
+    assert len(complete(file, source)) == 7
+    assert vault(project, "production")["vault_cache_password"] == "hers"
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_version_control_is_kept_from_keys_links_and_letters(project: Project, tmp_path: Path) -> None:
+    private = [
+        *("backup/final.txt", "certificates/production.key", "certificates/production.key.next", "tell.txt"),
+        *("certificates/production.pfx", "packages/portal.tar.gz", "evidence/arrivals.json", "report.html"),
+        ".boxlift/journal.db",
+    ]
+    shared = ["boxlift.yml", "inventory/hosts.yml", "letters/notice.en.txt", "risks.yml", "plan.yml"]
+    subprocess.run(["git", "init", "--quiet", str(project.root)], check=True)
+    seen = subprocess.run(
+        ["git", "-C", str(project.root), "check-ignore", *private, *shared],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert seen.stdout.split() == private
+
+
+def test_a_repository_of_before_keeps_its_own_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    root = tmp_path / "acme"
+    root.mkdir()
+    (root / ".gitignore").write_bytes(b"*.swp\n/backup/\n/\xff")
+    create(root, answers=ANSWERS)
+    lines = (root / ".gitignore").read_bytes().split(b"\n")
+    assert lines[:3] == [b"*.swp", b"/backup/", b"/\xff"]
+    assert lines.count(b"/backup/") == 1
+    assert {b"/certificates/", b"/tell.txt", b"/packages/", b"/.boxlift/"} <= set(lines)
+    assert keep_private(root) == []
 
 
 def test_files_with_secrets_are_private(project: Project, tmp_path: Path) -> None:

@@ -19,8 +19,15 @@ from boxlift.cli.output import console, print_json, working
 from boxlift.errors import UsageError
 from boxlift.figures import count, size
 from boxlift.plan.load import nearest
-from boxlift.preflight import Finding, check_project, confirm_letter, send_letter, verdict
-from boxlift.project import Answers, create
+from boxlift.preflight import (
+    Finding,
+    check_project,
+    complete_project,
+    confirm_letter,
+    send_letter,
+    verdict,
+)
+from boxlift.project import Answers, Project, create, find
 from boxlift.wheels import MACHINES, PYTHONS, collect, sources
 
 _DOMAIN = re.compile(r"(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}")
@@ -29,6 +36,7 @@ _HOST = re.compile(r"[0-9A-Za-z_:]([0-9A-Za-z._:%-]*[0-9A-Za-z_:])?")
 
 @app.command()
 def init(
+    context: typer.Context,
     folder: Annotated[Path, typer.Argument(help="The project's folder; made if absent.")] = Path(),
     *,
     name: Annotated[str | None, typer.Option("--name", help="Short name; default: the folder's.")] = None,
@@ -57,13 +65,26 @@ def init(
     vault_password_client: Annotated[
         Path | None, typer.Option("--vault-password-client", help="Script that prints the vault password.")
     ] = None,
+    complete: Annotated[
+        bool,
+        typer.Option("--complete", help="Add to a project what a newer boxlift needs, and nothing else."),
+    ] = False,
 ) -> None:
     """Make a project folder: inventory, fresh secrets in a vault, the vault password outside.
 
-    Asks for what the options leave open; without a terminal all of them are needed.
+    Asks for what the options leave open; without a terminal all of them are needed. A project of an earlier
+    boxlift gets with --complete the secrets that it lacks; what is there stays as it is.
 
-    [bold]Example:[/] boxlift init acme --domain portal.acme.example --timezone Europe/Moscow
+    [bold]Examples:[/] boxlift init acme --domain portal.acme.example --timezone Europe/Moscow
+    · boxlift init --complete
     """
+    if complete:
+        if any(
+            value is not None for name, value in context.params.items() if name not in {"folder", "complete"}
+        ):
+            raise UsageError("--complete takes no other option", cure="boxlift init --complete")
+        _bring_up_to_date(current_project(context) if folder == Path() else find(folder.resolve()))
+        return
     given = {
         "--domain": domain,
         "--staging-domain": staging_domain,
@@ -96,6 +117,15 @@ def init(
     out.print(f"✓ {project.root} is a boxlift project", markup=False, soft_wrap=True)
     out.print(f"  vault password: {source} (keep a copy; without it the secrets are lost)", soft_wrap=True)
     out.print("  next: look through inventory/, then: boxlift wheels, boxlift check", markup=False)
+
+
+def _bring_up_to_date(project: Project) -> None:
+    with working("looking at the inventory"):
+        added = complete_project(project)
+    for line in added:
+        console().print(f"✓ {line}", markup=False, soft_wrap=True)
+    if not added:
+        console().print("✓ nothing is lacking", markup=False)
 
 
 _QUESTIONS = {

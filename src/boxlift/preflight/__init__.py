@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 from boxlift.errors import PreflightError
 from boxlift.plan import Pass
 from boxlift.preflight.backup import check_backups
 from boxlift.preflight.control import check_control_node
 from boxlift.preflight.finding import Finding, verdict
 from boxlift.preflight.hosts import check_hosts
-from boxlift.preflight.inventory import check_inventory, read_inventory
+from boxlift.preflight.inventory import check_inventory, lacking_secrets, read_inventory
 from boxlift.preflight.letter import check_letter, confirm_letter, send_letter
 from boxlift.preflight.look import look
 from boxlift.preflight.services import backup_bytes, check_services
 from boxlift.preflight.variables import check_variables
-from boxlift.project import Project
+from boxlift.project import Project, complete, keep_private
 
-__all__ = ["Finding", "check_project", "confirm_letter", "send_letter", "verdict"]
+__all__ = ["Finding", "check_project", "complete_project", "confirm_letter", "send_letter", "verdict"]
 
 
 def check_project(project: Project) -> list[Finding]:
@@ -37,6 +39,26 @@ def check_project(project: Project) -> list[Finding]:
     findings += [*check_variables(seen), *check_hosts(inventory, seen), *check_services(inventory, seen)]
     findings.append(check_letter(project))
     return findings
+
+
+def complete_project(project: Project) -> list[str]:
+    """Bring a project of an earlier boxlift up to date; gives what was added, a line for each file.
+
+    Fresh secrets, where no file of the inventory has them, and what keeps private files out of repositories.
+    """
+    with project.lock("init"):
+        inventory, readable = read_inventory(project)
+        if inventory is None:
+            raise PreflightError(f"the inventory cannot be read: {readable.measured}", readable.cure)
+        added = []
+        variables = project.inventory if project.inventory.is_dir() else project.inventory.parent
+        for environment, names in lacking_secrets(inventory).items():
+            vault = variables / "group_vars" / environment / "vault.yml"
+            if new := complete(vault, project.vault(), names):
+                added.append(f"{os.path.relpath(vault, project.root)}: {', '.join(new)}")
+        if lines := keep_private(project.root):
+            added.append(f".gitignore: {' '.join(lines)}")
+    return added
 
 
 def _first_links(project: Project) -> dict[str, str]:

@@ -108,6 +108,18 @@ def check_inventory(inventory: Inventory) -> Iterator[Finding]:
         yield _address(host, inventory.variables[host])
 
 
+def lacking_secrets(inventory: Inventory) -> dict[str, list[str]]:
+    """Each environment with the secrets that one of its hosts lacks, wherever the inventory has them."""
+    return {
+        environment: sorted(
+            name
+            for name in new_secrets()
+            if any(not inventory.variables[host].get(name) for host in inventory.hosts(environment))
+        )
+        for environment in _ENVIRONMENTS
+    }
+
+
 def _variables(host: str, values: Mapping[str, Any]) -> Finding:
     lacking = [name for name in _VARIABLES if not values.get(name)]
     measured = f"without {', '.join(lacking)}" if lacking else "set"
@@ -119,7 +131,7 @@ def _secrets(host: str, values: Mapping[str, Any]) -> Finding:
     names = sorted(new_secrets())
     lacking = [name for name in names if not values.get(name)]
     measured = f"without {', '.join(lacking)}" if lacking else f"{len(names)} there"
-    cure = "add them with ansible-vault edit to group_vars/<environment>/vault.yml"
+    cure = "boxlift init --complete"
     return Finding("secrets", host, not lacking, measured, f"{len(names)} of boxlift init", cure)
 
 

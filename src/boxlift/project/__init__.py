@@ -1,7 +1,7 @@
 """The project folder on the control node: settings, inventory, secrets, lock."""
 
 from boxlift.project.backup import Backup
-from boxlift.project.folder import Answers, Project, Settings, create, find, load
+from boxlift.project.folder import Answers, Project, Settings, create, find, keep_private, load
 from boxlift.project.lock import RunnerLock
 from boxlift.project.vault import VaultSource, complete, new_secrets
 
@@ -15,6 +15,7 @@ __all__ = [
     "complete",
     "create",
     "find",
+    "keep_private",
     "load",
     "new_secrets",
 ]

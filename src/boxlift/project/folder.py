@@ -43,6 +43,15 @@ UNFINISHED = ".boxlift-init"
 ENVIRONMENTS = ("production", "preproduction")
 _NAME = "[a-z][a-z0-9-]*"
 _LONGEST_NAME = 40
+_PRIVATE = (
+    "/.boxlift/",
+    "/backup/",
+    "/certificates/",
+    "/evidence/",
+    "/packages/",
+    "/report.html",
+    "/tell.txt",
+)
 
 
 class Settings(BaseModel):
@@ -245,8 +254,7 @@ def create(
         vault = inventory / "group_vars" / environment / "vault.yml"
         if not vault.exists():
             write_private(vault, encrypt(new_secrets(), source))
-    if not (root / ".gitignore").exists():
-        (root / ".gitignore").write_text("/.boxlift/\n/backup/\n/evidence/\n/report.html\n", encoding="utf-8")
+    keep_private(root)
     copy_templates(root)
     unfinished.unlink()
     # written last: its presence says that the folder is complete
@@ -254,6 +262,20 @@ def create(
     temporary.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
     temporary.rename(root / SETTINGS)
     return load(root)
+
+
+def keep_private(root: Path) -> list[str]:
+    """Keep keys, links, webhooks and what names people out of version control; gives the lines added to
+    .gitignore. Lines of the operator's own stay.
+    """
+    path = root / ".gitignore"
+    there = path.read_bytes() if path.exists() else b""
+    lacking = [line for line in _PRIVATE if line.encode() not in map(bytes.strip, there.splitlines())]
+    if lacking:
+        end = b"" if not there or there.endswith(b"\n") else b"\n"
+        with path.open("ab") as file:
+            file.write(end + "".join(f"{line}\n" for line in lacking).encode())
+    return lacking
 
 
 def _project_name(root: Path) -> str:

@@ -9,7 +9,7 @@ import os
 import secrets
 import stat
 import string
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,24 +114,58 @@ def new_secrets() -> dict[str, str]:
 
 def encrypt(values: Mapping[str, object], source: VaultSource) -> bytes:
     """An Ansible-vault file with these variables."""
-    plain = yaml.safe_dump(dict(values), default_flow_style=False, sort_keys=True)
+    return _sealed(_dumped(values), source)
+
+
+def complete(vault: Path, source: VaultSource, names: Collection[str] | None = None) -> list[str]:
+    """Add the secrets that a vault of an earlier version lacks; gives their names. What is there stays.
+
+    :param names: no others than these; default: all that boxlift knows.
+    """
+    plain = _opened(vault, source) if vault.exists() else ""
+    values = _variables(plain, vault)
+    lacking = {
+        name: value
+        for name, value in new_secrets().items()
+        if not values.get(name) and (names is None or name in names)
+    }
+    if lacking:
+        added = f"{plain.rstrip()}\n{_dumped(lacking)}".lstrip()
+        try:
+            whole = not lacking.keys() & values.keys() and yaml.safe_load(added) == {**values, **lacking}
+        except yaml.YAMLError:
+            whole = False
+        part = vault.with_name(f".{vault.name}.new")
+        part.unlink(missing_ok=True)
+        write_private(part, _sealed(added if whole else _dumped({**values, **lacking}), source))
+        part.replace(vault)
+    return sorted(lacking)
+
+
+def _opened(vault: Path, source: VaultSource) -> str:
+    try:
+        plain: bytes = VaultLib([("default", VaultSecret(source.read()))]).decrypt(vault.read_bytes())
+    except AnsibleError as error:
+        raise UsageError(f"{vault} cannot be read with the password of {source.path}: {error}") from error
+    return plain.decode()
+
+
+def _variables(plain: str, vault: Path) -> dict[str, object]:
+    """Never tells what stands there: a parser's error quotes the line."""
+    try:
+        values = yaml.safe_load(plain)
+    except yaml.YAMLError:
+        values = plain
+    if not isinstance(values, dict | None):
+        raise UsageError(f"{vault} holds no variables", cure=f"look into it: ansible-vault edit {vault}")
+    return dict(values or {})
+
+
+def _dumped(values: Mapping[str, object]) -> str:
+    return yaml.safe_dump(dict(values), default_flow_style=False, sort_keys=True)
+
+
+def _sealed(plain: str, source: VaultSource) -> bytes:
     password = VaultSecret(source.read())
     encrypted: bytes = VaultLib([("default", password)]).encrypt(plain, secret=password)
     return encrypted
-
-
-def complete(vault: Path, source: VaultSource) -> list[str]:
-    """Add the secrets that a vault of an earlier version lacks; gives their names. What is there stays."""
-    password = VaultSecret(source.read())
-    try:
-        plain = VaultLib([("default", password)]).decrypt(vault.read_bytes())
-    except AnsibleError as error:
-        raise UsageError(f"{vault} cannot be read with the password of {source.path}: {error}") from error
-    values = dict(yaml.safe_load(plain) or {})
-    lacking = {name: value for name, value in new_secrets().items() if name not in values}
-    if lacking:
-        part = vault.with_name(f".{vault.name}.new")
-        part.unlink(missing_ok=True)
-        write_private(part, encrypt({**values, **lacking}, source))
-        part.replace(vault)
-    return sorted(lacking)
