@@ -21,7 +21,21 @@ DENIED = [
     "/.htaccess",
     "/bitrix/.settings.php.bak",
 ]
-INSTALLERS = ["restore.php", "bitrixsetup.php", "bitrix_server_test.php", "install.config"]
+# portal_runtime B: what must not remain in the document root, /bitrix/ and /upload.
+FOLDERS = ["", "bitrix/", "upload/"]
+INSTALLERS = [
+    "restore.php",
+    "bitrix_server_test.php",
+    "bitrixsetup.php",
+    "bitrix_install.php",
+    "bitrix_setup.php",
+    "bitrix6setup.php",
+    "bitrix7setup.php",
+    "bitrix8setup.php",
+    "export_file.csv",
+    "1c_bx_import.php",
+    "install.config",
+]
 
 
 async def test_start_page_is_a_portal_and_no_wizard(browser: Browser) -> None:
@@ -41,10 +55,13 @@ async def test_internal_paths_are_denied(browser: Browser, path: str) -> None:
     assert page.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
 
-@pytest.mark.parametrize("name", INSTALLERS)
-async def test_no_installer_is_left(browser: Browser, portal: Host, name: str) -> None:
-    # portal_runtime B: files that must not remain.
-    assert not portal.file(f"/srv/portal/current/{name}").exists
+def test_no_installer_is_left(portal: Host) -> None:
+    paths = [f"/srv/portal/current/{folder}{name}" for folder in FOLDERS for name in INSTALLERS]
+    assert portal.run("ls -d " + " ".join(paths)).stdout.split() == []
+
+
+@pytest.mark.parametrize("name", ["restore.php", "bitrixsetup.php", "bitrix/restore.php"])
+async def test_no_installer_answers(browser: Browser, name: str) -> None:
     page = await browser.get(f"/{name}")
     assert page.status == HTTPStatus.NOT_FOUND
 
