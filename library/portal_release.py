@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError, quoted
@@ -32,6 +34,10 @@ options:
     choices: [filled, quieted, activated, opened]
   active: {description: Name of the release that is active now., type: str}
   lifecycle: {description: Lifecycle of the environment's marker., type: str}
+  timezone:
+    description: Time zone of RV(filled_local) by name. Empty for the host's.
+    type: str
+    default: ""
   config_file: {description: Client option file., type: path, default: /etc/boxlift/database.cnf}
 author: The boxlift authors
 """
@@ -47,6 +53,10 @@ EXAMPLES = r"""
 
 RETURN = r"""
 release: {description: The release's record; empty when unknown., returned: always, type: dict}
+filled_local:
+  description: When it was filled, in O(timezone), as the portal writes its own times. Empty when it was not.
+  returned: always
+  type: str
 previous: {description: Release that was active before this one., returned: always, type: str}
 """
 
@@ -79,6 +89,20 @@ WORK_TABLES = (
     "b_tasks",
     "b_voximplant_statistic",
 )
+
+
+def in_zone(moment: str, timezone: str) -> str:
+    """Return a moment of the register, which keeps UTC, as a local time; an empty zone is the host's.
+
+    Raises:
+        ValueError: the host knows no such zone.
+    """
+    try:
+        zone = ZoneInfo(timezone) if timezone else None
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError(f"there is no time zone {timezone}") from error
+    local = datetime.fromisoformat(moment).replace(tzinfo=UTC).astimezone(zone)
+    return local.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
 
 
 class RefusedError(Exception):
@@ -203,6 +227,7 @@ def main() -> None:
             "event": {"type": "str", "choices": ["filled", "quieted", "activated", "opened"]},
             "active": {"type": "str"},
             "lifecycle": {"type": "str"},
+            "timezone": {"type": "str", "default": ""},
         },
         required_if=[("state", "recorded", ["event", "kind", "database"])],
         supports_check_mode=True,
@@ -226,12 +251,15 @@ def main() -> None:
                 dry=module.check_mode,
             )
             database.commit()
+        release = {field: str(value) for field, value in register.read(given["name"]).items() if value}
+        filled = release.get("filled_at", "")
         module.exit_json(
             changed=changed,
-            release={field: str(value) for field, value in register.read(given["name"]).items() if value},
+            release=release,
+            filled_local=in_zone(filled, given["timezone"]) if filled else "",
             previous=register.previous(given["name"]),
         )
-    except SqlError as error:
+    except (SqlError, ValueError) as error:
         module.fail_json(msg=f"register of releases: {error}")
     except RefusedError as error:
         module.fail_json(msg=str(error), boxlift_exit=6)
