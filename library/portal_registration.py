@@ -30,18 +30,18 @@ RETURN = r"""
 was_registered: {description: Whether the portal had a registration before., returned: always, type: bool}
 """
 
-# The id that the portal gets is bound to its address and key: an old one goes before a new one is asked for
-# (portal_runtime D2, J4).
+# Id, secret and the path of the REST server are bound to the portal that was registered: old ones go before
+# new ones are asked for (portal_runtime D2, J4).
 SCRIPT = r"""
 if (!\Bitrix\Main\Loader::includeModule('rest')) {
     throw new \RuntimeException('the portal has no module rest');
 }
-$names = ['service_client_id', 'service_client_secret'];
+$names = ['service_client_id', 'service_client_secret', 'server_path'];
 $known = [];
 foreach ($names as $name) {
-    $known[$name] = (string)\Bitrix\Main\Config\Option::get('rest', $name, '');
+    $known[$name] = \Bitrix\Main\Config\Option::getRealValue('rest', $name);
 }
-$result = ['was' => $known['service_client_id'] !== '', 'registered' => true, 'problem' => ''];
+$result = ['was' => (string)$known['service_client_id'] !== '', 'registered' => true, 'problem' => ''];
 if ($input['dry'] || ($result['was'] && !$input['anew'])) {
     $result['registered'] = $result['was'];
 } else {
@@ -55,7 +55,7 @@ if ($input['dry'] || ($result['was'] && !$input['anew'])) {
     }
     if ((string)\Bitrix\Main\Config\Option::get('rest', 'service_client_id', '') === '') {
         $result['registered'] = false;
-        foreach ($known as $name => $value) {
+        foreach (array_filter($known, 'is_string') as $name => $value) {
             \Bitrix\Main\Config\Option::set('rest', $name, $value);
         }
     }

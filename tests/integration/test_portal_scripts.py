@@ -16,6 +16,7 @@ from library import portal_applications, portal_modules, portal_registration
 from tests.integration.portal_site import Site, make_site, php, restore_sample
 
 SCHEMA = "portal_scripts"
+REGISTERED = ("service_client_id", "service_client_secret", "server_path")
 SERVICE = """<?php
 namespace Bitrix\\Rest;
 use Bitrix\\Main\\Config\\Option;
@@ -73,14 +74,16 @@ def register(module: SimpleNamespace, *, anew: bool = False, dry: bool = False) 
 def test_a_registration_that_fails_leaves_what_was_known(site: Site, module: SimpleNamespace) -> None:
     site.option("rest", "service_client_id", "app.old")
     site.option("rest", "service_client_secret", "secret.old")
+    site.option("rest", "server_path", "https://cloud.example/rest")
     assert register(module) == {"was": True, "registered": True, "problem": ""}
     answer = register(module, anew=True)
     assert (answer["was"], answer["registered"]) == (True, False)
     assert "does not answer" in answer["problem"]
-    assert (option(site, "service_client_id"), option(site, "service_client_secret")) == (
-        "app.old",
-        "secret.old",
-    )
+    assert {name: option(site, name) for name in REGISTERED} == {
+        "service_client_id": "app.old",
+        "service_client_secret": "secret.old",
+        "server_path": "https://cloud.example/rest",
+    }
 
 
 def test_a_registration_that_works_replaces_what_was_known(site: Site, module: SimpleNamespace) -> None:
@@ -89,10 +92,12 @@ def test_a_registration_that_works_replaces_what_was_known(site: Site, module: S
     path.write_text(SERVICE)
     try:
         site.option("rest", "service_client_id", "")
+        site.option("rest", "server_path", "https://cloud.example/rest")
         assert register(module, dry=True)["registered"] is False
         assert option(site, "service_client_id") == ""
         assert register(module) == {"was": False, "registered": True, "problem": ""}
         assert option(site, "service_client_id") == "app.new"
+        assert option(site, "server_path") is None
         assert register(module, anew=True)["registered"] is True
     finally:
         path.write_text(kept)
