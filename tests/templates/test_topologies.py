@@ -151,3 +151,20 @@ def test_hosts_without_the_portal_need_no_database(tiers: Renderer) -> None:
     assert tiers.value("database_client", "database_client_host", "cache-1") == ""
     assert tiers.value("environment_marker", "environment_marker_database", "cache-1") is False
     assert tiers.value("environment_marker", "environment_marker_database", "web-1") is True
+
+
+@pytest.mark.parametrize(("engine", "reached"), [("sphinx", True), ("mysql", False)])
+def test_the_fence_of_a_copy_lets_its_own_search_host_be_asked(
+    make_renderer: Make, engine: str, reached: bool
+) -> None:
+    inside = {
+        "staging-1": {"ansible_host": "192.0.2.21", "portal_search_engine": engine},
+        "search-2": {"ansible_host": "192.0.2.22"},
+    }
+    tree = {"preproduction": {"hosts": inside}, "portal": {"hosts": {"staging-1": None}}}
+    tree["search"] = {"hosts": {"search-2": None}}
+    renderer = make_renderer("example", {"all": {"children": tree}})
+    allowed = renderer.value("firewall", "firewall_egress_allow", "staging-1")
+    (own,) = [item for item in allowed if item["comment"] == "the copy's own hosts"]
+    assert own["addresses"] == ["192.0.2.22"]
+    assert (9306 in own["ports"]) is reached

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -224,6 +225,7 @@ def test_everything_is_told_at_once_and_a_secret_is_not(project: Path) -> None:
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"portal_timezone": ""}, "portal_timezone is not set"),
     ({"portal_timezone": "Europe/Mosow"}, "portal_timezone is Europe/Mosow"),
+    ({"portal_push_base_path": "/data/portal"}, "a *_base_path is not /srv/portal"),
     ({"php_timezone": "UTC"}, "base_timezone, database_timezone and php_timezone differ"),
     ({"portal_id": "acme"}, "portal_id of pre-production is that of production"),
     ({"portal_domain": "a.example"}, "portal_domain of pre-production is that of production"),
@@ -333,6 +335,18 @@ def test_each_contradiction_is_seen(project: Path) -> None:
     told.pop("not exactly one host of group database is in preproduction")
     told.pop("mail_relay_mode of production is catch_all")  # the rule that discard has shown already
     assert len(told) == len(rules["contradictions"])
+
+
+def test_every_folder_of_releases_is_compared() -> None:
+    rules = yaml.safe_load((ROOT / "roles/variables/files/variables.yml").read_text(encoding="utf-8"))
+    (rule,) = [rule for rule in rules["contradictions"] if "_base_path" in rule["what"]]
+    options = {
+        name
+        for file in ROOT.glob("roles/*/defaults/main.yml")
+        for name in yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        if name.endswith("_base_path")
+    }
+    assert set(re.findall(r"\w+_base_path", rule["when"])) == options
 
 
 def test_renamed_variables_and_project_variables_are_what_they_say() -> None:
