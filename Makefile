@@ -18,13 +18,13 @@ BENCH_PACKAGES := aria2 pigz mariadb-server-core mariadb-client-core mariadb-bac
 MOLECULE ?= infrastructure clone
 TEST_PACKAGES := chromium mariadb-server-core mariadb-client-core mariadb-backup zstd rsync php-cli php-mysql php-mbstring php-redis nodejs redis-tools xfsprogs
 
-.PHONY: help setup lab-packages test-packages demo test test-fast test-all lint lint-python lint-content unit integration acceptance acceptance-long molecule molecule-all story bench faults variables clean-lab lock
+.PHONY: help setup lab-packages test-packages demo test test-fast test-and-lint test-all lint lint-python lint-content unit integration acceptance acceptance-long molecule molecule-all story bench faults variables clean-lab lock
 
 help:
 	@echo 'make setup      .venv with boxlift and bxbackup'
 	echo 'make demo       the lab and the whole move on it; the second time much quicker'
-	echo 'make test-fast  lint, unit and template tests: less than a minute'
-	echo 'make test       what CI runs: test-fast, bxbackup, integration, molecule, demo, acceptance'
+	echo 'make test-fast  ruff, mypy, unit and template tests: less than a minute'
+	echo 'make test       what CI runs: lint, test-fast, bxbackup, integration, molecule, demo, acceptance'
 	echo 'make test-all   the same on a lab made anew, and the long proofs: forecast, faults, fuzz, backup'
 	echo 'make molecule   the roles on hosts of their own, with Molecule; MOLECULE="trixie clone" names stories'
 	echo 'make molecule-all  every story that there is: other platforms and topologies'
@@ -47,12 +47,8 @@ test-packages:
 demo: lab-packages
 	@$(BIN)/boxlift lab demo
 
-# The two halves take about as long as each other, so they run side by side.
-test-fast: setup
-	@$(MAKE) lint-content >.lint.log 2>&1 & content=$$!
-	trap 'rm -f .lint.log' EXIT
-	$(MAKE) lint-python unit PYTEST="-m 'not long and not slow' $(PYTEST)" || { kill $$content; exit 1; }
-	wait $$content || { cat .lint.log; exit 1; }
+test-fast: lint-python
+	@$(BIN)/pytest tests/unit $(wildcard tests/templates) -n 2 -m 'not long and not slow' $(PYTEST)
 
 lint: lint-python lint-content
 
@@ -73,9 +69,16 @@ unit: setup
 # What test-fast leaves out.
 integration: setup test-packages
 	@$(BIN)/pytest tests/unit $(wildcard tests/templates) -n 2 -m 'slow and not long' $(PYTEST)
-	$(BIN)/pytest tests/integration bxbackup/tests $(PYTEST)
+	$(BIN)/pytest tests/integration bxbackup/tests -n 2 $(PYTEST)
 
-test: test-fast integration molecule demo acceptance
+# ansible-lint takes a processor for a minute; the tests have the other one meanwhile.
+test-and-lint: setup
+	@$(MAKE) lint-content >.lint.log 2>&1 & content=$$!
+	trap 'rm -f .lint.log' EXIT
+	$(MAKE) test-fast || { kill $$content; exit 1; }
+	wait $$content || { cat .lint.log; exit 1; }
+
+test: test-and-lint integration molecule demo acceptance
 
 # On the lab of the demo, without what takes minutes or restarts its hosts.
 acceptance: lab-packages
@@ -84,7 +87,7 @@ acceptance: lab-packages
 acceptance-long: lab-packages
 	@$(BIN)/pytest tests/lab -m long $(PYTEST)
 
-test-all: test-fast integration
+test-all: test-and-lint integration
 	@$(BIN)/pytest tests/unit bxbackup/tests -m long
 	scripts/bxbackup_on python3.13
 	@$(BIN)/boxlift lab down

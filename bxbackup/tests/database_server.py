@@ -133,6 +133,8 @@ class DatabaseServer(AskedServer):
             ],
             check=True,
             capture_output=True,
+            # a server that starts removes all temporary tables from its folder, other servers' too
+            env={**os.environ, "TMPDIR": str(folder / "tmp")},
         )
         self.defaults_file.write_text(f"[client]\nuser = root\nsocket = {self.socket}\n")
         self.defaults_file.chmod(0o600)
@@ -148,7 +150,6 @@ class DatabaseServer(AskedServer):
                 f"--datadir={self.folder / 'data'}",
                 f"--socket={self.socket}",
                 f"--pid-file={self.folder / 'server.pid'}",
-                # a server that starts removes all temporary tables from its folder, other servers' too
                 f"--tmpdir={self.folder / 'tmp'}",
                 "--skip-networking",
                 "--innodb-buffer-pool-size=64M",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shutil
 import subprocess
 import time
@@ -14,13 +15,8 @@ import pymysql
 import pytest
 
 
-@contextmanager
-def running(home: Path, *options: str) -> Iterator[Path]:
-    """Socket of a server that runs with these options; who runs the tests administers it as root."""
-    server = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if server is None:
-        pytest.skip("mariadbd is not installed (apt-get install mariadb-server-core)")
-    data, socket = home / "data", home / "m.sock"
+def install(data: Path) -> None:
+    """Make a server's folder; who runs the tests administers it as root."""
     user = getpass.getuser()
     subprocess.run(
         [
@@ -34,7 +30,19 @@ def running(home: Path, *options: str) -> Iterator[Path]:
         ],
         check=True,
         capture_output=True,
+        # a server that starts removes the temporary tables of all others that share its folder
+        env={**os.environ, "TMPDIR": str(data.parent)},
     )
+
+
+@contextmanager
+def running(home: Path, *options: str) -> Iterator[Path]:
+    """Socket of a server that runs with these options; who runs the tests administers it as root."""
+    server = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
+    if server is None:
+        pytest.skip("mariadbd is not installed (apt-get install mariadb-server-core)")
+    data, socket = home / "data", home / "m.sock"
+    install(data)
     with (home / "log").open("wb") as log:
         process = subprocess.Popen(
             [
@@ -42,10 +50,9 @@ def running(home: Path, *options: str) -> Iterator[Path]:
                 "--no-defaults",
                 f"--datadir={data}",
                 f"--socket={socket}",
-                f"--user={user}",
+                f"--user={getpass.getuser()}",
                 "--innodb-buffer-pool-size=32M",
                 f"--pid-file={home / 'pid'}",
-                # a server that starts removes the temporary tables of all others that share its folder
                 f"--tmpdir={home}",
                 *options,
             ],

@@ -11,6 +11,8 @@ from typing import Any
 
 import pymysql
 
+from tests.integration import mariadb
+
 ME = getpass.getuser()
 OLD = "portal_final_1"
 TABLES = """
@@ -44,19 +46,7 @@ class Server:
 
     def make(self) -> None:
         self.folder.mkdir()
-        subprocess.run(
-            [
-                "mariadb-install-db",
-                "--no-defaults",
-                f"--datadir={self.folder / 'data'}",
-                f"--user={ME}",
-                "--auth-root-authentication-method=socket",
-                f"--auth-root-socket-user={ME}",
-                "--skip-test-db",
-            ],
-            check=True,
-            capture_output=True,
-        )
+        mariadb.install(self.folder / "data")
         self.options.write_text(f"[client]\nsocket={self.socket}\nuser=root\n")
 
     def start(self, *words: str) -> None:

@@ -15,6 +15,8 @@ from boxlift.project import Project
 from boxlift.verify.release import Release
 from tests.lab.support import Play
 
+pytestmark = pytest.mark.long
+
 RELEASE = "clone-20200101000000"
 UNIT = f"boxlift-clone@{RELEASE}.service"
 FOLDER = f"/var/lib/boxlift/clones/{RELEASE}"

@@ -9,6 +9,8 @@ import pytest
 from boxlift.verify.release import Release
 from tests.lab.support import Play
 
+pytestmark = pytest.mark.long
+
 TABLE = "b_boxlift_probe"
 RULE = {
     "id": "probe",

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import pytest
 from testinfra.host import Host
 
+pytestmark = pytest.mark.long
+
 RULES = "/etc/nftables.conf"
 KEPT = "/root/nftables.conf.kept"
 LIST = "systemctl list-units --plain --no-legend --all --type=service"
