@@ -27,7 +27,7 @@ RUNNER = CliRunner()
 COMMANDS = [
     *("init", "wheels", "check", "confirm", "note", "plan", "status", "journal", "risks", "letter"),
     *("forecast", "report", "watch"),
-    *("run", "verify", "activate", "rollback", "clone", "certificate", "lab"),
+    *("run", "verify", "activate", "rollback", "clone", "backup", "certificate", "lab"),
 ]
 INIT = [
     *("--domain", "portal.acme.example", "--staging-domain", "staging.acme.example"),

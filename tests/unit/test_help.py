@@ -27,6 +27,7 @@ OPTIONS = {
     "activate": "--pass --quiet --verbose --json",
     "rollback": "--staging --pass --quiet --verbose --json",
     "clone": "--dry-run --yes --tell --pass --quiet --verbose --json",
+    "backup": "--tell --pass --quiet --verbose --json",
     "certificate": "--staging --tell --pass --quiet --verbose --json",
     "confirm": "--by --note --began --refuse --reopen --pass",
     "note": "--step --cost --pass",

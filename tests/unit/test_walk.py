@@ -306,17 +306,20 @@ def test_commands_beside_the_plan(project: Project, works: Works) -> None:
     run_command(project, Command.CLONE, Pass.FINAL, display=Display())
     run_command(project, Command.CERTIFICATE, display=Display())
     run_command(project, Command.CERTIFICATE, staging=True, display=Display())
+    run_command(project, Command.BACKUP, Pass.FINAL, display=Display())
     assert [(work.playbooks, work.variables["portal_target"]) for work in works] == [
         (("activate_release.yml",), "production"),
         (("rollback_release.yml",), "production"),
         (("clone_to_preproduction.yml",), "preproduction"),
         (("deploy_certificate.yml",), "production"),
         (("deploy_certificate.yml",), "preproduction"),
+        (("backup_production.yml",), "production"),
     ]
     releases = [work.variables["portal_release"] for work in works]
-    assert releases == ["rehearsal-1", "rehearsal-1", "final-1", "rehearsal-1", "rehearsal-1"]
+    assert releases == ["rehearsal-1", "rehearsal-1", "final-1", "rehearsal-1", "rehearsal-1", "final-1"]
     assert works[0].resume == f"boxlift -C {project.root} activate rehearsal-1"
-    assert works[-1].resume == f"boxlift -C {project.root} certificate --staging"
+    assert works[-2].resume == f"boxlift -C {project.root} certificate --staging"
+    assert works[-1].resume == f"boxlift -C {project.root} backup"
     with pytest.raises(UsageError, match="is no name of a release"):
         run_command(project, Command.ACTIVATE, release="../box", display=Display())
     works.clear()

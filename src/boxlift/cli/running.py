@@ -1,4 +1,4 @@
-"""Commands that act on hosts: run, verify, activate, rollback, clone, certificate."""
+"""Commands that act on hosts: run, verify, activate, rollback, clone, backup, certificate."""
 
 from __future__ import annotations
 
@@ -187,6 +187,32 @@ def clone(
         return run_clone(project, pass_, ask=ask, display=display)
 
     raise typer.Exit(telling(project, "clone", act) if tell else act())
+
+
+@app.command()
+def backup(
+    context: typer.Context,
+    *,
+    tell: TellOption = False,
+    pass_: PassOption = None,
+    quiet: QuietOption = False,
+    verbose: VerboseOption = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Back production up on another host, database and files, and prove that the backup can be restored.
+
+    The portal's users notice nothing. Another backup, or a copy, that is being made is not disturbed: it is
+    refused then. What was interrupted is gone on with by the same command.
+
+    [bold]Examples:[/] boxlift backup · boxlift backup --quiet --tell
+    """
+    project = current_project(context)
+    display = _display(quiet=quiet, verbose=verbose, as_json=as_json)
+
+    def act() -> ExitCode:
+        return run_command(project, Command.BACKUP, pass_, display=display)
+
+    raise typer.Exit(telling(project, "backup", act) if tell else act())
 
 
 @app.command()

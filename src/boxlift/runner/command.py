@@ -1,4 +1,4 @@
-"""What is done outside the plan's order: verify, activate, rollback, clone, certificate."""
+"""What is done outside the plan's order: verify, activate, rollback, clone, backup, certificate."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ class Command(StrEnum):
     ACTIVATE = "activate"
     ROLLBACK = "rollback"
     CLONE = "clone"
+    BACKUP = "backup"
     CERTIFICATE = "certificate"
 
 
@@ -34,6 +35,10 @@ _PLAYBOOKS = {
     Command.ACTIVATE: ("activate_release.yml", "Serve another release"),
     Command.ROLLBACK: ("rollback_release.yml", "Serve the release before"),
     Command.CLONE: ("clone_to_preproduction.yml", "Copy production to pre-production"),
+    Command.BACKUP: (
+        "backup_production.yml",
+        "Back up production off the host, and prove that it can be restored",
+    ),
     Command.CERTIFICATE: ("deploy_certificate.yml", "Put the certificate into service"),
 }
 
