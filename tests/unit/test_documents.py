@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from boxlift.plan import Pass, load_plan
 from boxlift.project import Answers, create
 
 REPOSITORY = Path(__file__).parents[2]
@@ -93,6 +94,35 @@ def test_the_collections_are_those_of_the_package() -> None:
         manifest = files("ansible_collections") / collection["name"].replace(".", "/") / "MANIFEST.json"
         carried = json.loads(manifest.read_text(encoding="utf-8"))["collection_info"]["version"]
         assert collection["version"] == carried, collection["name"]
+
+
+def test_the_readme_leads_to_every_document() -> None:
+    links = LINK.findall((REPOSITORY / "README.md").read_text(encoding="utf-8"))
+    assert {f"docs/{path.name}" for path in REPOSITORY.glob("docs/*.md")} <= set(links)
+
+
+def test_the_plan_is_told_with_its_owners() -> None:
+    text = (REPOSITORY / "docs" / "plan.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z][a-z, -]+) \| (\w*) \| (●?) ?\|", text, re.MULTILINE)
+    told = {
+        name: (owner, mark == "●")
+        for names, owner, mark in rows
+        for name in names.split(", ")
+        if name != "step"
+    }
+    assert told == {
+        step.id: (str(step.owner), Pass.REHEARSAL in step.passes) for _, step in load_plan(None).steps()
+    }
+
+
+def test_make_tells_what_it_can_be_asked_for() -> None:
+    text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE)
+    parts = {"help", "lab-packages", "test-packages", "test-and-lint", "lint-python", "lint-content"}
+    told = "\n".join(re.findall(r"echo '(make .*)'$", text, re.MULTILINE))
+    assert [
+        name for name in targets.split() if name not in parts and not re.search(rf"[ ;]{name}[ :]", told)
+    ] == []
 
 
 def test_two_commands_stand_on_the_first_screen() -> None:
