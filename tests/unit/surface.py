@@ -58,6 +58,8 @@ _PUBLIC = re.compile(r"^    public (?:static )?function (\w+)", re.M)
 _FUNCTION = re.compile(r"^function (\w+)", re.M)
 _WIZARD = re.compile(r"\b(__wiz_\w+|CurrentStepID|NextStepID|StepNext|__wizard_form)\b")
 _PUSH_KEY = re.compile(r"'(\w+)':")
+# Columns after the name of their table belong to that one, which a rule may not be about.
+_FOREIGN = re.compile(r"\bb_\w+\.\w+")
 
 SQL_WORDS = frozenset(
     {
@@ -138,7 +140,7 @@ class Names:
                 self.options.setdefault(f"{module}/{name}", place)
             table = node.get("table")
             if isinstance(table, str) and _TABLE.fullmatch(table):
-                where = _TEXT.sub("", str(node.get("where", "")))
+                where = _FOREIGN.sub("", _TEXT.sub("", str(node.get("where", ""))))
                 named = {*_WORD.findall(where)} - SQL_WORDS
                 given = node.get("set")
                 named |= set(given) if isinstance(given, dict) else set()
