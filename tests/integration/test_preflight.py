@@ -228,6 +228,7 @@ def test_this_machine_is_looked_at_and_everything_is_told_at_once(
     assert "403" in gone.measured
     assert found["project", "licence key"].measured == "given, of another form"
     assert not found["project", "packages"].ok
+    assert found["control node", "wheels"].measured == f"no wheel of bxbackup in {project.wheels}"
     assert found["portal-1", "certificate"].warning
     assert found["project", "test letter"].measured == "never sent"
     assert found["portal.acme.test", "dns"].measured == "no name server answers"

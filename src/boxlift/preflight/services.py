@@ -93,7 +93,7 @@ def _packages(meaning: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _wheels(meaning: Mapping[str, Any]) -> Finding:
     """What the restore carries to its host: without it the first restore ends before its first byte."""
-    folder = Path(meaning["wheels"])
+    folder = Path(meaning["wheels"]).resolve()
     found = state(folder) if meaning["wheels"] else Stock.ABSENT
     return Finding(
         "wheels",
