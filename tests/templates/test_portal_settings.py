@@ -73,6 +73,9 @@ def test_mail_leaves_an_open_portal_alone(lab: Renderer, tmp_path: Path, opened:
     assert ("ONLY_EMAIL" in found) is not opened
     assert found["BX_CRONTAB_SUPPORT"] is True
     assert "BX_CRONTAB" not in found
+    # The cron file of role portal takes all agents (portal_runtime A6).
+    own = constants(tmp_path, text, before="define('CHK_EVENT', true);")
+    assert "BX_CRONTAB_SUPPORT" not in own
     assert "SHORT_INSTALL" not in found
     letters = constants(tmp_path, text, before="define('BOXLIFT_MAIL_ALLOWED', true);")
     assert "ONLY_EMAIL" not in letters

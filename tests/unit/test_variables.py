@@ -225,6 +225,10 @@ def test_everything_is_told_at_once_and_a_secret_is_not(project: Path) -> None:
 CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
     ({"portal_timezone": ""}, "portal_timezone is not set"),
     ({"portal_timezone": "Europe/Mosow"}, "portal_timezone is Europe/Mosow"),
+    (
+        {"portal_agents_mode": "everything", "monitoring_agents_mode": "stock"},
+        "portal_agents_mode, portal_quiet_agents_mode and monitoring_agents_mode differ",
+    ),
     ({"portal_push_base_path": "/data/portal"}, "a *_base_path is not /srv/portal"),
     ({"php_timezone": "UTC"}, "base_timezone, database_timezone and php_timezone differ"),
     ({"portal_id": "acme"}, "portal_id of pre-production is that of production"),

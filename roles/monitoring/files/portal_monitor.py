@@ -169,10 +169,20 @@ class Monitor:
 
     def _agents(self, cursor: Any) -> Iterator[Check]:
         """Agents and mail queue of a portal that is not kept quiet (portal_runtime A6, J3)."""
-        running = _value(cursor, "SELECT VALUE FROM b_option WHERE MODULE_ID='main' AND NAME='check_agents'")
-        if running == "N":
+        cursor.execute(
+            "SELECT NAME, VALUE FROM b_option WHERE MODULE_ID='main'"
+            " AND NAME IN ('check_agents', 'check_events')"
+        )
+        switches = dict(cursor.fetchall())
+        everything = self._settings["agents_mode"] == "everything"
+        # Where cron runs all agents, their own switch stands off for page views all the time.
+        if switches.get("check_events" if everything else "check_agents") == "N":
             yield Check("agents", "ok", "kept quiet")
             return
+        if everything:
+            idle = switches.get("check_agents") == "N"
+            said = "page views run none" if idle else "page views run agents besides cron"
+            yield Check("agents of page views", "ok" if idle else "warn", said)
         limit = self._settings["agent_minutes"]
         minutes = _value(cursor, "SELECT TIMESTAMPDIFF(SECOND, MAX(LAST_EXEC), NOW()) / 60 FROM b_agent")
         found = float("inf") if minutes is None else float(minutes)
