@@ -66,6 +66,9 @@ _CONSTANTS = (
 
 _BOOTSTRAP = "bitrix/modules/main/include/prolog_before.php"
 
+#: How the PHP command is started: short tags as the licence key's file wants them (portal_runtime A3).
+OPTIONS = ("-d", "short_open_tag=1", "-d", "display_errors=stderr", "-d", "html_errors=0")
+
 
 class PhpError(Exception):
     """The portal's code did not do what was asked."""
@@ -76,6 +79,34 @@ def as_user(user: str, command: Sequence[str]) -> list[str]:
     if os.geteuid() == 0 and pwd.getpwnam(user).pw_uid != 0:
         return ["runuser", "--user", user, "--", *command]
     return list(command)
+
+
+def script(root: str, body: str, payload: object, constants: Sequence[str] = ()) -> tuple[str, str]:
+    """The whole script around some statements, and the mark that its answer stands behind."""
+    mark = f"@{secrets.token_hex(12)}@"
+    document = {"root": root, "input": payload, "constants": [*_CONSTANTS, *constants]}
+    text = (
+        _SCRIPT.replace("@MARK@", mark)
+        .replace("@INPUT@", base64.b64encode(json.dumps(document).encode()).decode())
+        .replace("@BODY@", body)
+    )
+    return text, mark
+
+
+def answer(output: str, errors: str, code: int, mark: str) -> Any:
+    """What the statements left in ``$result``.
+
+    Raises:
+        PhpError: they failed, or PHP ended before they did.
+    """
+    _, found, tail = output.rpartition(mark)
+    if not found:
+        said = re.sub(r"<[^>]+>|\s+", " ", output + errors).strip()[-400:]
+        raise PhpError(f"PHP ended with {code}: {said or 'without a word'}")
+    told = json.loads(tail.strip().splitlines()[0])
+    if told["error"] is not None:
+        raise PhpError(told["error"])
+    return told["result"]
 
 
 def run_php(
@@ -97,30 +128,11 @@ def run_php(
     root = module.params["root"]
     if not (Path(root) / _BOOTSTRAP).is_file():
         raise PhpError(f"{root} holds no portal: {_BOOTSTRAP} is missing")
-    mark = f"@{secrets.token_hex(12)}@"
-    document = {"root": root, "input": payload, "constants": [*_CONSTANTS, *constants]}
-    script = (
-        _SCRIPT.replace("@MARK@", mark)
-        .replace("@INPUT@", base64.b64encode(json.dumps(document).encode()).decode())
-        .replace("@BODY@", body)
-    )
-    command = [
-        module.params["php"],
-        "-d",
-        "short_open_tag=1",
-        "-d",
-        "display_errors=stderr",
-        "-d",
-        "html_errors=0",
-    ]
+    text, mark = script(root, body, payload, constants)
     code, output, errors = module.run_command(
-        as_user(module.params["user"], command), data=script, binary_data=False, pass_fds=tuple(pass_fds)
+        as_user(module.params["user"], [module.params["php"], *OPTIONS]),
+        data=text,
+        binary_data=False,
+        pass_fds=tuple(pass_fds),
     )
-    _, found, tail = output.rpartition(mark)
-    if not found:
-        said = re.sub(r"<[^>]+>|\s+", " ", output + errors).strip()[-400:]
-        raise PhpError(f"PHP ended with {code}: {said or 'without a word'}")
-    answer = json.loads(tail.strip().splitlines()[0])
-    if answer["error"] is not None:
-        raise PhpError(answer["error"])
-    return answer["result"]
+    return answer(output, errors, code, mark)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from http import HTTPStatus
@@ -13,6 +14,7 @@ from testinfra.host import Host
 
 from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import HostOf, Inventory, Setting
+from boxlift.verify.product import Product
 from boxlift.verify.release import Database, Release
 
 
@@ -106,20 +108,47 @@ def restored_release(pytestconfig: pytest.Config, portal: Host, database: Host) 
     return Release.on(database, str(name))
 
 
+@pytest.fixture(scope="session")
+def product(portal: Host, active_release: Release) -> Product:
+    """The PHP API of the release that is served."""
+    return Product(portal, active_release.root)
+
+
+@pytest.fixture(scope="session")
+def administrator(active_release: Release, setting: Setting) -> int:
+    """ID of the administrator that the project keeps in its vault."""
+    login = str(setting("portal_administrator_login"))
+    return int(active_release.database.value(f"SELECT ID FROM b_user WHERE {local(login)}"))
+
+
+def local(login: str) -> str:
+    """Condition for the account that a login and a password of the portal's own open (portal_runtime G)."""
+    return f"LOGIN = '{login}' AND COALESCE(EXTERNAL_AUTH_ID, '') = ''"
+
+
 @pytest.fixture
-async def signed_in(browser: Browser, setting: Setting) -> Browser:
-    """The web client with a session of the administrator that the project keeps in its vault."""
+async def signed_in(browser: Browser, active_release: Release, setting: Setting) -> Browser:
+    """The web client with a session of the administrator that the project keeps in its vault.
+
+    The portal notes who came when; a page that it shows whoever did not is 200 as well.
+    """
+    login = str(setting("portal_administrator_login"))
+    zone = setting("portal_settings_database_timezone", "")
+    session = f"SET time_zone = '{zone}'; " if zone else ""
+    database = active_release.database
+    before = await asyncio.to_thread(database.value, f"{session}SELECT NOW()")
     page = await browser.post(
         "/auth/",
         {
             "AUTH_FORM": "Y",
             "TYPE": "AUTH",
-            "USER_LOGIN": str(setting("portal_administrator_login")),
+            "USER_LOGIN": login,
             "USER_PASSWORD": str(setting("vault_portal_admin_password")),
         },
-        json=True,
     )
-    assert page.status == HTTPStatus.OK, page.text
+    assert page.status == HTTPStatus.OK, page.status
+    came = f"SELECT COUNT(*) FROM b_user WHERE {local(login)} AND LAST_LOGIN >= '{before}'"
+    assert await asyncio.to_thread(database.value, came) == "1", "the portal did not let the administrator in"
     return browser
 
 

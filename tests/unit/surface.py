@@ -20,7 +20,17 @@ SURFACE = REPOSITORY / "docs" / "vendor_surface.yml"
 PORTAL = REPOSITORY / "lab" / "portal" / "root"
 
 # Where the product's names are used by us; the stand-ins must stay within the same list.
-USERS = ("roles", "playbooks", "library", "module_utils", "filter_plugins", "bxbackup/src", "inventories")
+USERS = (
+    "roles",
+    "playbooks",
+    "library",
+    "module_utils",
+    "filter_plugins",
+    "bxbackup/src",
+    "inventories",
+    "src/boxlift/verify",
+    "tests/acceptance",
+)
 STAND_INS = ("lab/portal/root", "lab/push")
 KINDS = {".py", ".yml", ".j2", ".php", ".js", ".sql", ".sh", ".conf"}
 # The stand-in's own helpers; the product has nothing like them.
@@ -32,7 +42,7 @@ _OPTION_CALL = re.compile(
 )
 _OPTION_DELETE = re.compile(r"Option::delete\(\s*'(\w+)',\s*\['name' => '([~\w]+)'\]")
 _OPTION_PAIR = re.compile(
-    r"['\"]?module['\"]?\s*:\s*['\"]?(\w+)['\"]?,\s*['\"]?name['\"]?\s*:\s*['\"]?([~\w]+)"
+    r"['\"]?module['\"]?\s*:\s*(?!str\b)['\"]?(\w+)['\"]?,\s*['\"]?name['\"]?\s*:\s*['\"]?([~\w]+)"
 )
 _OPTION_ROW = re.compile(r"^\s*\('([\w.]+)', '([~\w]+)', '", re.M)
 _PULL_OPTION = re.compile(r"PullSettings::(?:value|url)\('(\w+)'\)")
@@ -43,6 +53,8 @@ _CONSTANT = re.compile(r"\bdefined?\(\s*['\"](?!BOXLIFT_)(\w+)['\"]")
 _PATH = re.compile(r"(?<![\w.-])(?<!usr/)((?:bitrix|local|upload)/[\w.*-][\w./*-]*)")
 _BESIDE = re.compile(r"(?<=\w)\*$")
 """What somebody saved beside a file: `dbconn.php*`."""
+_ADDRESS = re.compile(r"(?:browser|signed_in|stranger)\.(?:get|post|subscribe)\(\s*f?[\"']/([^\"'?{]+)")
+"""What a suite asks the portal's web server for."""
 _SECTION = re.compile(r"Configuration::getValue\('(\w+)'\)")
 _EVENT = re.compile(r"(?:SendImmediate|CEvent::Send|self::letter|Webhooks::add)\('([A-Z_]+)'")
 _BACKTICKED = re.compile(r"`([A-Z][A-Z0-9_]+)`")
@@ -116,6 +128,7 @@ class Names:
         for pattern, names in (
             (_CONSTANT, self.constants),
             (_PATH, self.paths),
+            (_ADDRESS, self.paths),
             (_SECTION, self.sections),
             (_EVENT, self.events),
             (_WIZARD, self.wizard),
@@ -129,7 +142,7 @@ class Names:
             self.methods.setdefault(name, place)
         for name in _GLOBAL_CALL.findall(text):
             self.functions.setdefault(name, place)
-        for name in _BACKTICKED.findall(text):
+        for name in set(_BACKTICKED.findall(text)) - SQL_WORDS:
             self.columns.setdefault(f"*.{name}", place)
 
     def read_rules(self, content: object, place: str) -> None:

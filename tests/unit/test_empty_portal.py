@@ -49,22 +49,23 @@ def suite(name: str) -> ModuleType:
 
 
 def run(file: str, test: str, **arguments: Any) -> None:
-    """Call one test of the suites; its web client, where it takes one, may not be needed."""
+    """Call one test of the suites; what else it takes than the arguments may not be needed."""
     called = getattr(suite(file), test)
+    given = {name: arguments.get(name) for name in inspect.signature(called).parameters}
     if inspect.iscoroutinefunction(called):
-        asyncio.run(called(signed_in=None, **arguments))
+        asyncio.run(called(**given))
     else:
-        called(**arguments)
+        called(**given)
 
 
 @pytest.mark.parametrize(
     ("file", "test", "tables", "arguments", "reason"),
     [
         ("repairs/test_tasks", "test_forum_of_the_discussions_exists", ["b_forum"], {}, "no forum"),
-        ("repairs/test_tasks", "test_public_page_shows_comments", [], {}, "no tasks"),
+        ("repairs/test_tasks", "test_public_page_of_comments_is_served", [], {}, "no tasks"),
         (
             "repairs/test_tasks",
-            "test_public_page_shows_comments",
+            "test_public_page_of_comments_is_served",
             ["b_tasks", "b_forum_message"],
             {},
             "discussed",
@@ -85,7 +86,7 @@ def run(file: str, test: str, **arguments: Any) -> None:
             {"built": {"indexes": {}}},
             "no site index",
         ),
-        ("business/test_crm", "test_task_shows_every_comment", [], {}, "discussed"),
+        ("business/test_crm", "test_the_portal_knows_every_comment_of_a_task", [], {}, "discussed"),
     ],
 )
 def test_nothing_to_look_at_is_a_reason(

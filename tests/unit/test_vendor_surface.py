@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.unit.surface import SURFACE, Names, Surface, listed_columns, offered, used
+from tests.unit.surface import REPOSITORY, SURFACE, Names, Surface, listed_columns, offered, used
 
 SOURCES = ("portal_runtime ", "backup_format ", "samples", "public code", "unverified")
 MARKS = {"H", "M", "L"}
+SUITES = REPOSITORY / "tests" / "acceptance"
 
 
 @pytest.fixture(scope="module")
@@ -114,6 +116,7 @@ def test_extraction_sees_our_code(ours: Names) -> None:
         ("SELECT `UNHEARD_OF` FROM x", "column *.UNHEARD_OF"),
         ("Configuration::getValue('unheard')", "settings section unheard"),
         ("fields['__wiz_unheard'] = 1", "wizard field __wiz_unheard"),
+        ('await browser.get("/unheard/of/", follow=False)', "path unheard/of"),
     ],
 )
 def test_unlisted_names_are_found(surface: Surface, text: str, expected: str) -> None:
@@ -147,3 +150,16 @@ def test_unlisted_columns_of_a_stand_in_are_found(surface: Surface) -> None:
         "column b_file.UNHEARD (here)",
         "column b_user.UNHEARD (here)",
     ]
+
+
+def test_suites_ask_no_page_of_the_portal_for_json() -> None:
+    """The stand-in's pages have a JSON variant; the product's have none that a fact names."""
+    asked = re.compile(r"\.(?:get|post)\(\s*f?[\"'](/[^\"'?{]*)[^)]*\bjson=True")
+    pages = {
+        f"{path.relative_to(SUITES)}: {page}"
+        for path in SUITES.rglob("*.py")
+        for page in asked.findall(path.read_text(encoding="utf-8"))
+        # what role mail_reader answers is ours
+        if not page.startswith("/-/")
+    }
+    assert pages == set()

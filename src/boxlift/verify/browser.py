@@ -154,3 +154,15 @@ async def receive_text(channel: aiohttp.ClientWebSocketResponse, seconds: float)
     except TimeoutError:
         return None
     return str(message.data) if message.type in {aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY} else None
+
+
+async def receive_word(channel: aiohttp.ClientWebSocketResponse, word: str, seconds: float) -> str | None:
+    """The next text message that holds a word, or None; what else the subscriber is told is passed over."""
+    try:
+        async with asyncio.timeout(seconds):
+            while (text := await receive_text(channel, seconds)) is not None:
+                if word in text:
+                    return text
+    except TimeoutError:
+        pass
+    return None

@@ -17,11 +17,12 @@ def key(setting: Setting) -> str:
     return str(setting("vault_push_signature_key"))
 
 
-async def test_message_reaches_the_subscriber(browser: Browser, push: Host, key: str) -> None:
+async def test_message_reaches_the_subscriber(browser: Browser, portal: Host, key: str) -> None:
     channel = new_channel_id()
     async with browser.subscribe(f"/bitrix/subws/?CHANNEL_ID={sign(channel, key)}") as subscription:
+        # The publishing port is the portal's own, wherever the push server runs (portal_runtime E2).
         status = await asyncio.to_thread(
-            push.check_output,
+            portal.check_output,
             "curl -sS -o /dev/null -w '%%{http_code}' -H 'Message-Expiry: 60' --data %s %s",
             '{"probe": "boxlift"}',
             f"http://127.0.0.1:8895/bitrix/pub/?CHANNEL_ID={channel}",

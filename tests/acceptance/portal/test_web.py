@@ -73,7 +73,7 @@ async def test_unknown_address_reaches_the_portal(browser: Browser) -> None:
 
 
 async def test_administrator_signs_in(signed_in: Browser) -> None:
-    page = await signed_in.get("/", json=True)
+    page = await signed_in.get("/")
     assert page.status == HTTPStatus.OK
 
 

@@ -1,17 +1,37 @@
-"""The messenger offers attachments, and its page's own channel works (portal_runtime E)."""
+"""The messenger may have attachments; what the portal tells a user reaches that user (portal_runtime E)."""
 
 import asyncio
 import secrets
 from urllib.parse import urlsplit
 
-from testinfra.host import Host
-
-from boxlift.verify.browser import Browser, receive_text
-from boxlift.verify.channel import messages
+from boxlift.verify.browser import Browser, receive_word
 from boxlift.verify.inventory import Setting
+from boxlift.verify.product import Product
 from boxlift.verify.release import Release
 
 EXPECTED = {"nginx": "Y", "nginx_version": "4", "server_mode": "personal", "websocket": "Y"}
+
+ATTACHMENTS = r"""
+$result = \Bitrix\Main\Loader::includeModule('im') && \CIMDisk::Enabled();
+"""
+# What a page of the messenger is given to subscribe with.
+CHANNEL = r"""
+if (!\Bitrix\Main\Loader::includeModule('pull')) {
+    throw new \RuntimeException('module pull cannot be loaded');
+}
+$channel = \CPullChannel::Get($input['user']);
+$result = [
+    'address' => \CPullOptions::GetWebSocketSecureUrl(),
+    'channel' => \CPullChannel::SignChannel($channel['CHANNEL_ID']),
+];
+"""
+TELL = r"""
+\Bitrix\Main\Loader::includeModule('pull');
+$result = \CPullStack::AddByUser(
+    $input['user'],
+    ['module_id' => 'boxlift', 'command' => 'probe', 'params' => ['probe' => $input['probe']]],
+);
+"""
 
 
 def test_options(active_release: Release) -> None:
@@ -25,31 +45,24 @@ def test_key_is_the_push_servers(active_release: Release, setting: Setting) -> N
     assert rows.get("signature_key") == setting("vault_push_signature_key")
 
 
-async def test_messenger_offers_attachments(signed_in: Browser) -> None:
-    page = await signed_in.get("/online/", json=True)
-    content = page.json()
-    assert isinstance(content, dict)
-    assert content["attachments"] is True
+def test_messenger_may_have_attachments(product: Product) -> None:
+    # portal_runtime E4: without it the messenger has no paper-clip.
+    assert product.ask(ATTACHMENTS) is True
 
 
-async def test_message_reaches_the_messenger_page(signed_in: Browser, push: Host, setting: Setting) -> None:
-    page = await signed_in.get("/online/", json=True)
-    content = page.json()
-    assert isinstance(content, dict)
-    address = urlsplit(str(content["ws_url"]))
-    assert (address.scheme, address.hostname) == ("wss", setting("portal_domain"))
-    channel = address.query.partition("CHANNEL_ID=")[2].partition(".")[0].partition(":")[0]
+async def test_what_the_portal_tells_a_user_reaches_him(
+    browser: Browser, product: Product, administrator: int, setting: Setting
+) -> None:
+    given = await asyncio.to_thread(product.ask, CHANNEL, {"user": administrator})
+    # The portal leaves the domain to whoever sends the address to a browser.
+    domain = str(setting("portal_domain"))
+    address = urlsplit(str(given["address"]).replace("#DOMAIN#", domain))
+    assert (address.scheme, address.hostname) == ("wss", domain)
     probe = secrets.token_hex(8)
-    async with signed_in.subscribe(f"{address.path}?{address.query}") as subscription:
-        await asyncio.to_thread(
-            push.check_output,
-            "curl -sS -o /dev/null -H 'Message-Expiry: 60' --data %s %s",
-            f'{{"probe": "{probe}"}}',
-            f"http://127.0.0.1:8895/bitrix/pub/?CHANNEL_ID={channel}",
-        )
-        text = await receive_text(subscription, 10)
-    assert text is not None
-    assert {"probe": probe} in [message["text"] for message in messages(text)]
+    place = f"https://{address.netloc}{address.path}?CHANNEL_ID={given['channel']}"
+    async with browser.subscribe(place) as subscription:
+        await asyncio.to_thread(product.ask, TELL, {"user": administrator, "probe": probe})
+        assert await receive_word(subscription, probe, 10)
 
 
 def test_portal_noted_no_publishing_error(active_release: Release) -> None:

@@ -1,19 +1,38 @@
 """The search index is there and finds what users look for (portal_runtime F)."""
 
 import json
+import re
 import time
 from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from testinfra.host import Host
 
-from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import Setting
+from boxlift.verify.product import Product
 from boxlift.verify.release import Release
 
 ALIVE = 900
 """Seconds within which an index that is being built must have moved."""
+
+# An employee finds what he may see, and an administrator may see all.
+FIND = r"""
+if (!\Bitrix\Main\Loader::includeModule('search')) {
+    throw new \RuntimeException('module search cannot be loaded');
+}
+$GLOBALS['USER']->Authorize($input['user']);
+$search = new \CSearch();
+$search->Search(
+    ['QUERY' => $input['query'], 'SITE_ID' => SITE_ID, 'MODULE_ID' => 'crm', 'ITEM_ID' => $input['item']],
+);
+if ((int)$search->errorno !== 0) {
+    throw new \RuntimeException(strip_tags((string)$search->error));
+}
+$result = [];
+while ($row = $search->Fetch()) {
+    $result[] = $row['ITEM_ID'];
+}
+"""
 
 
 @pytest.fixture
@@ -50,8 +69,8 @@ def test_index_is_not_empty(active_release: Release, built: dict[str, Any]) -> N
     assert int(active_release.database.value("SELECT COUNT(*) FROM b_search_content")) > 0
 
 
-async def test_search_finds_the_newest_lead(
-    signed_in: Browser, active_release: Release, built: dict[str, Any]
+def test_search_finds_the_newest_lead(
+    product: Product, administrator: int, active_release: Release, built: dict[str, Any]
 ) -> None:
     state = built["indexes"].get("site", {}).get("state")
     if state is None:
@@ -66,6 +85,10 @@ async def test_search_finds_the_newest_lead(
     if not leads:
         pytest.skip("no lead has a title to look for")
     identifier, title = leads[0]
-    page = await signed_in.get("/search/?" + urlencode({"q": title}), json=True)
-    assert page.status == 200
-    assert f"/crm/lead/details/{identifier}/" in page.text.replace("\\/", "/")
+    # Words alone: what else stands in a title is grammar to a search. The longest are no stop words.
+    words = sorted(re.findall(r"\w{4,}", title), key=len, reverse=True)[:2]
+    if not words:
+        pytest.skip("the newest lead's title has no word to look for")
+    item = f"LEAD.{identifier}"
+    asked = {"user": administrator, "query": " ".join(words), "item": item}
+    assert product.ask(FIND, asked) == [item]

@@ -246,12 +246,6 @@ async def test_every_page_says_that_it_is_a_copy(
         assert str(setting("web_banner_colour", "#b00020")) in icon.text
 
 
-async def test_what_is_no_page_has_no_banner(browser: Browser) -> None:
-    page = await browser.get("/auth/", json=True)
-    assert "boxlift-copy" not in page.text
-    assert page.json()
-
-
 async def test_mail_is_caught_and_can_be_read(browser: Browser, portal: Host, setting: Setting) -> None:
     if setting("mail_relay_mode") != "mailbox":
         pytest.skip("the project keeps no mail of the copy (mail_relay_mode)")

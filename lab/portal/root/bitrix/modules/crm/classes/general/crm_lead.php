@@ -8,6 +8,29 @@ use Boxlift\Standin\Webhooks;
 
 class CCrmLead
 {
+    private const SELECTED = ['ID', 'TITLE', 'STATUS_ID', 'DATE_CREATE', 'ASSIGNED_BY_ID'];
+
+    /**
+     * Leads by ID; rights are not looked at, as there are none here.
+     * @param array<string, string> $order of `ID` alone
+     * @param array<string, mixed> $filter CHECK_PERMISSIONS, ID
+     * @param list<string>|false $groupBy an empty list asks for the number of leads
+     * @param array{nTopCount?: int}|false $navigation
+     * @param list<string> $select
+     */
+    public static function GetListEx(array $order = [], array $filter = [], array|false $groupBy = false,
+        array|false $navigation = false, array $select = []): int|CDBResult
+    {
+        $where = isset($filter['ID']) ? 'ID = ' . (int)$filter['ID'] : 'TRUE';
+        if ($groupBy === []) {
+            return (int)Db::value("SELECT COUNT(*) FROM b_crm_lead WHERE $where");
+        }
+        $columns = implode(', ', array_intersect(self::SELECTED, $select) ?: self::SELECTED);
+        $direction = strtoupper($order['ID'] ?? 'ASC') === 'DESC' ? 'DESC' : 'ASC';
+        $limit = isset($navigation['nTopCount']) ? 'LIMIT ' . (int)$navigation['nTopCount'] : '';
+        return new CDBResult(Db::rows("SELECT $columns FROM b_crm_lead WHERE $where ORDER BY ID $direction $limit"));
+    }
+
     /** @param array<string, string> $fields TITLE, NAME, LAST_NAME, PHONE, COMMENTS */
     public function Add(array $fields): int
     {

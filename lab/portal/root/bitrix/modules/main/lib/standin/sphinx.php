@@ -25,12 +25,17 @@ final class Sphinx
 
     /**
      * @param list<string> $words
+     * @param list<int>|null $among IDs of b_search_content that count alone
      * @return list<int> IDs of b_search_content
      */
-    public static function find(array $words, int $limit): array
+    public static function find(array $words, int $limit, ?array $among = null): array
     {
+        if ($among === []) {
+            return [];
+        }
+        $narrow = $among === null ? '' : ' AND id IN (' . implode(', ', $among) . ')';
         $match = self::quoted(implode(' ', array_map(static fn (string $word): string => "$word*", $words)));
-        $found = self::daemon()->query('SELECT id FROM ' . self::index() . " WHERE MATCH($match) LIMIT $limit");
+        $found = self::daemon()->query('SELECT id FROM ' . self::index() . " WHERE MATCH($match)$narrow LIMIT $limit");
         return array_map('intval', array_column($found->fetch_all(MYSQLI_ASSOC), 'id'));
     }
 

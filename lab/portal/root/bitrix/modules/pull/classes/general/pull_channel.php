@@ -7,12 +7,15 @@ class CPullChannel
 {
     private const SECONDS = 43205;
 
-    /** @return array{CHANNEL_ID: string, CHANNEL_PUBLIC_ID: string} */
-    public static function Get(int $userId, string $type = 'private'): array
+    /**
+     * @param bool $cache not looked at: nothing is cached here
+     * @return array{CHANNEL_ID: string, CHANNEL_PUBLIC_ID: string}
+     */
+    public static function Get(int $userId, bool $cache = true, bool $reOpen = false, string $type = 'private'): array
     {
         $row = Db::row('SELECT CHANNEL_ID, CHANNEL_PUBLIC_ID FROM b_pull_channel WHERE USER_ID = ? AND CHANNEL_TYPE = ?'
             . ' AND DATE_CREATE > NOW() - INTERVAL ' . self::SECONDS . ' SECOND ORDER BY ID DESC', [$userId, $type]);
-        if ($row !== null) {
+        if ($row !== null && !$reOpen) {
             return $row;
         }
         Db::run('DELETE FROM b_pull_channel WHERE USER_ID = ? AND CHANNEL_TYPE = ?', [$userId, $type]);

@@ -20,14 +20,15 @@ class CPullOptions
         return PullSettings::url('path_to_publish');
     }
 
+    /** With #DOMAIN# for whoever hands it to a browser to replace. */
     public static function GetWebSocketUrl(): string
     {
-        return PullSettings::url('path_to_websocket');
+        return PullSettings::value('path_to_websocket');
     }
 
     public static function GetWebSocketSecureUrl(): string
     {
-        return PullSettings::url('path_to_websocket_secure');
+        return PullSettings::value('path_to_websocket_secure');
     }
 
     public static function GetSignatureKey(): string

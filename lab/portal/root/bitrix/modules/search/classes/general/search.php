@@ -7,7 +7,7 @@ use Boxlift\Standin\SearchSources;
 use Boxlift\Standin\Sphinx;
 
 /** The site index in b_search_content* (portal_runtime F1, F2), engines `mysql` (FULLTEXT), `bitrix` (words) and `sphinx`. */
-class CSearch
+class CSearch extends CDBResult
 {
     private const BATCH = 200;
     private const FOUND = 50;
@@ -21,8 +21,11 @@ class CSearch
     private const STOP_WORDS = ['ABOUT', 'ARE', 'COM', 'FOR', 'FROM', 'HOW', 'THAT', 'THE', 'THIS', 'UND', 'WAS', 'WHAT',
         'WHEN', 'WHERE', 'WHO', 'WILL', 'WITH', 'WWW'];
 
-    /** Why nothing can be found: no_fulltext, no_engine (the stand-in has no OpenSearch), or null. */
-    public ?string $error = null;
+    /** 0 where the search worked. */
+    public int $errorno = 0;
+
+    /** Why nothing can be found: no_fulltext, no_engine (the stand-in has no OpenSearch), or false. */
+    public string|false $error = false;
 
     /**
      * With a time limit: an array to hand in again as $NS, until a number comes back. Without: the number at once.
@@ -101,61 +104,91 @@ class CSearch
     }
 
     /**
-     * @param array{QUERY: string} $parameters
+     * What is found is fetched row by row; rights are not looked at, as there are none here.
+     * @param array{QUERY: string, SITE_ID?: string, MODULE_ID?: string, ITEM_ID?: string} $parameters
+     */
+    public function Search(array $parameters): void
+    {
+        parent::__construct($this->found($parameters));
+    }
+
+    /**
+     * @param array<string, string> $parameters
      * @return list<array<string, mixed>>
      */
-    public function Search(array $parameters): array
+    private function found(array $parameters): array
     {
         $words = self::words($parameters['QUERY']);
         if ($words === []) {
             return [];
         }
-        if (self::engine() === 'sphinx') {
-            return $this->byDaemon($words);
+        [$narrow, $binds] = self::narrow($parameters);
+        $engine = self::engine();
+        if ($engine === 'sphinx') {
+            return $this->byDaemon($words, $narrow, $binds);
         }
-        if (!in_array(self::engine(), ['mysql', 'bitrix'], true)) {
-            $this->error = 'no_engine';
-            return [];
+        if (!in_array($engine, ['mysql', 'bitrix'], true)) {
+            return $this->fail('no_engine');
         }
-        if (self::engine() === 'bitrix') {
+        if ($engine === 'bitrix') {
             $marks = implode(', ', array_fill(0, count($words), '?'));
             return Db::rows('SELECT c.MODULE_ID, c.ITEM_ID, c.TITLE, c.URL FROM b_search_content c JOIN b_search_content_stem s'
-                . " ON s.SEARCH_CONTENT_ID = c.ID WHERE s.STEM IN ($marks) GROUP BY c.ID HAVING COUNT(DISTINCT s.STEM) = "
-                . count($words) . ' ORDER BY c.DATE_CHANGE DESC LIMIT ' . self::FOUND, array_map([self::class, 'stem'], $words));
+                . " ON s.SEARCH_CONTENT_ID = c.ID WHERE s.STEM IN ($marks)$narrow GROUP BY c.ID HAVING COUNT(DISTINCT s.STEM) = "
+                . count($words) . ' ORDER BY c.DATE_CHANGE DESC LIMIT ' . self::FOUND,
+                [...array_map([self::class, 'stem'], $words), ...$binds]);
         }
         if (Option::get('main', '~ft_b_search_content_text') === '') {
-            $this->error = 'no_fulltext';
-            return [];
+            return $this->fail('no_fulltext');
         }
         $words = array_diff($words, self::STOP_WORDS);
         $against = implode(' ', array_map(static fn (string $word): string => "+$word*", $words));
         try {
             return Db::rows('SELECT c.MODULE_ID, c.ITEM_ID, c.TITLE, c.URL FROM b_search_content c JOIN b_search_content_text t'
-                . ' ON t.SEARCH_CONTENT_ID = c.ID WHERE MATCH (t.SEARCHABLE_CONTENT) AGAINST (? IN BOOLEAN MODE)'
-                . ' ORDER BY c.TITLE = ? DESC, c.DATE_CHANGE DESC LIMIT ' . self::FOUND, [$against, $parameters['QUERY']]);
+                . " ON t.SEARCH_CONTENT_ID = c.ID WHERE MATCH (t.SEARCHABLE_CONTENT) AGAINST (? IN BOOLEAN MODE)$narrow"
+                . ' ORDER BY c.TITLE = ? DESC, c.DATE_CHANGE DESC LIMIT ' . self::FOUND,
+                [$against, ...$binds, $parameters['QUERY']]);
         } catch (SqlQueryException $error) {
             error_log('search: ' . $error->getMessage());
-            $this->error = 'no_fulltext';
-            return [];
+            return $this->fail('no_fulltext');
         }
     }
 
     /**
+     * @param array<string, string> $parameters
+     * @return array{string, list<string>} conditions on b_search_content c, and their values
+     */
+    private static function narrow(array $parameters): array
+    {
+        $asked = array_intersect_key($parameters, ['MODULE_ID' => true, 'ITEM_ID' => true]);
+        $conditions = array_map(static fn (string $name): string => " AND c.$name = ?", array_keys($asked));
+        return [implode('', $conditions), array_values($asked)];
+    }
+
+    /** @return list<array<string, mixed>> */
+    private function fail(string $why): array
+    {
+        $this->errorno = 1;
+        $this->error = $why;
+        return [];
+    }
+
+    /**
      * @param list<string> $words
+     * @param list<string> $binds
      * @return list<array<string, mixed>>
      */
-    private function byDaemon(array $words): array
+    private function byDaemon(array $words, string $narrow, array $binds): array
     {
+        $among = $narrow === '' ? null : array_map('intval', array_column(
+            Db::rows("SELECT c.ID FROM b_search_content c WHERE TRUE$narrow", $binds), 'ID'));
         try {
-            $ids = Sphinx::find($words, self::FOUND);
+            $ids = Sphinx::find($words, self::FOUND, $among);
         } catch (\mysqli_sql_exception $error) {
             error_log('search: ' . $error->getMessage());
-            $this->error = 'no_engine';
-            return [];
+            return $this->fail('no_engine');
         }
-        $known = $ids === [] ? [] : Db::rows('SELECT MODULE_ID, ITEM_ID, TITLE, URL FROM b_search_content WHERE ID IN ('
+        return $ids === [] ? [] : Db::rows('SELECT MODULE_ID, ITEM_ID, TITLE, URL FROM b_search_content WHERE ID IN ('
             . implode(', ', $ids) . ') ORDER BY DATE_CHANGE DESC');
-        return $known;
     }
 
     private static function engine(): string

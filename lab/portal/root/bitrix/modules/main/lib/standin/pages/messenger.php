@@ -70,7 +70,7 @@ final class Messenger
             $phone = Loader::includeModule('voximplant');
             $channel = CPullChannel::SignChannel(CPullChannel::Get($userId)['CHANNEL_ID']);
             $url = CMain::IsHTTPS() ? CPullOptions::GetWebSocketSecureUrl() : CPullOptions::GetWebSocketUrl();
-            $socket = $url . '?CHANNEL_ID=' . $channel;
+            $socket = str_replace('#DOMAIN#', Links::host(), $url) . '?CHANNEL_ID=' . $channel;
         }
         $list = '';
         foreach ($chats as $chat) {

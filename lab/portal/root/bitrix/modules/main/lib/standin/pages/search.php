@@ -17,8 +17,11 @@ final class Search
             $error = 'no_module';
         } elseif ($query !== '') {
             $search = new CSearch();
-            $found = $search->Search(['QUERY' => $query]);
-            $error = $search->error;
+            $search->Search(['QUERY' => $query]);
+            while ($row = $search->Fetch()) {
+                $found[] = $row;
+            }
+            $error = $search->errorno === 0 ? null : $search->error;
         }
         $items = array_map(static fn (array $row): array => [
             'module' => $row['MODULE_ID'],
