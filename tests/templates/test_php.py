@@ -43,6 +43,11 @@ def test_command_line_runs_as_long_as_it_must(lab: Renderer) -> None:
     assert (found["memory_limit"], found["max_execution_time"]) == ("512M", "300")
 
 
+@pytest.mark.parametrize("side", ["fpm", "cli"])
+def test_a_session_lives_as_long_as_the_portal_says(lab: Renderer, side: str) -> None:
+    assert settings(lab, side)["session.gc_maxlifetime"] == "28800"
+
+
 def test_operators_settings_win(lab: Renderer) -> None:
     assert settings(lab, "fpm", php_settings_custom={"memory_limit": "1536M"})["memory_limit"] == "1536M"
 

@@ -60,6 +60,8 @@ def test_cache_sessions_and_push_do_not_come_from_the_source(lab: Renderer, tmp_
     assert found["cache"]["value"]["sid"] == "final-1"
     assert found["session"]["value"]["handlers"]["general"]["type"] == "redis"
     assert found["session"]["value"]["handlers"]["general"]["keyPrefix"] == "BX-final-1"
+    # Without it PHP's own limit counts, 24 minutes where nobody sets that one either.
+    assert found["session"]["value"]["lifetime"] == 28800
     assert len(found["pull"]["value"]["signature_key"]) == 128
     assert found["pull"]["value"]["path_to_publish"].startswith("http://127.0.0.1:")
     assert found["smtp"]["value"] == {"enabled": False}

@@ -6,13 +6,11 @@ use Bitrix\Main\Config\Configuration;
 /** Sessions as the section `session` says; kernel and general data share one store here (portal_runtime A7). */
 final class Sessions
 {
-    private const LIFETIME = 14400;
-
     public static function start(): void
     {
         $settings = Configuration::getValue('session') ?? [];
         $general = $settings['handlers']['general'] ?? ['type' => 'file'];
-        $lifetime = (int)($settings['lifetime'] ?? self::LIFETIME);
+        $lifetime = (int)($settings['lifetime'] ?? ini_get('session.gc_maxlifetime'));
         $type = is_array($general) ? ($general['type'] ?? 'file') : $general;
         switch ($type) {
             case 'redis':
