@@ -11,15 +11,16 @@ class TokenBucket:
 
     :param rate: bytes per second; None for no limit.
     :param burst: bytes that may pass at once after a pause.
+    :param free_at: when all that was taken is through.
     """
 
     rate: float | None
     burst: float = 0.0
-    _free_at: float = float("-inf")
+    free_at: float = float("-inf")
 
     def take(self, count: int, now: float) -> float:
         """Reserve the passage of so many bytes; returns the seconds until the last of them is through."""
         if self.rate is None:
             return 0.0
-        self._free_at = max(self._free_at, now - self.burst / self.rate) + count / self.rate
-        return max(0.0, self._free_at - now)
+        self.free_at = max(self.free_at, now - self.burst / self.rate) + count / self.rate
+        return max(0.0, self.free_at - now)

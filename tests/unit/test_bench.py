@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import struct
 import subprocess
 import sys
 import time
@@ -20,7 +21,8 @@ from bench.document import document
 from bench.figure import Figure, Outcome, ratios
 from bench.program import BenchError, measure, started
 from bench.result import Results
-from bench.server import Line, Server
+from bench.server import ROOT, Line, Server
+from bench.wire import Direction
 from bxbackup.source import local_parts
 from bxbackup.verification import verify
 
@@ -60,6 +62,24 @@ def test_a_bucket_may_save_up_a_burst() -> None:
 
 def test_a_bucket_without_rate_never_waits() -> None:
     assert TokenBucket(None).take(10**12, 0.0) == 0.0
+
+
+def test_a_wire_carries_both_ways_and_tells_the_end(tmp_path: Path) -> None:
+    wire = [sys.executable, "-m", "bench.wire", str(tmp_path / "line"), "1e9"]
+    told = bytes(range(250)) * 4000
+    answer = subprocess.run(
+        [*wire, "sh", "-c", "cat; exit 3"], input=told, capture_output=True, cwd=ROOT, check=False
+    )
+    assert (answer.returncode, answer.stdout) == (3, told)
+
+
+def test_all_that_goes_over_a_wire_shares_its_rate(tmp_path: Path) -> None:
+    began = time.monotonic()
+    for _ in range(3):
+        Direction(tmp_path / "line", 1, 1e6).wait(20_000)
+    ends = struct.unpack("2d", (tmp_path / "line").read_bytes())
+    assert ends[1] >= began + 0.06 - 0.01, "all but what a pause has saved up"
+    assert ends[0] == 0.0, "the other direction is free"
 
 
 def test_ratios_are_taken_pair_by_pair() -> None:
