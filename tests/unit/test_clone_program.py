@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import getpass
 import json
+import os
 import subprocess
 import sys
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from boxlift_reader import crew, hot, source, uploads
 from boxlift_reader import rsync as files
-from boxlift_reader import source, uploads
 from boxlift_reader.fault import Code, InterruptedPullError, PullError, RefusedError
 from boxlift_reader.state import State, Status
-from boxlift_reader.stream import Ended, flow
+from boxlift_reader.stream import Ended, Flow, flow
 from roles.portal_clone.files.boxlift_clone import __main__ as main
+from roles.portal_clone.files.boxlift_clone import former as former_code
 from roles.portal_clone.files.boxlift_clone import physical, schema, tree
 from roles.portal_clone.files.boxlift_clone.order import Order
 
@@ -188,6 +194,32 @@ def test_status_has_the_form_of_bxbackup_s(tmp_path: Path) -> None:
     assert found["bytes"] == {"fetched": 50, "total": 100}
 
 
+def test_what_is_done_at_the_same_time_is_told_in_one_line(tmp_path: Path) -> None:
+    def told() -> tuple[str, dict[str, int | None]]:
+        found = json.loads((tmp_path / "status.json").read_text())
+        return found["stage"], found["bytes"]
+
+    status = Status(tmp_path)
+    status.stage("database", 100)
+    with status.beside() as one, status.beside() as other:
+        one.stage("prepare")
+        other.stage("files", 10)
+        other.moved(7)
+        one.stage("server", 5)
+        assert told() == ("server, files", {"fetched": 7, "total": 15})
+    status.stage("check")
+    assert told() == ("check", {"fetched": 0, "total": None})
+
+
+def test_the_part_that_failed_stays_told(tmp_path: Path) -> None:
+    status = Status(tmp_path)
+    with contextlib.suppress(InterruptedPullError), status.beside() as part:
+        part.stage("uploads")
+        raise InterruptedPullError("the line broke")
+    status.end("failed", 4, "the line broke")
+    assert json.loads((tmp_path / "status.json").read_text())["stage"] == "uploads"
+
+
 def test_a_full_disk_hides_no_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     status = Status(tmp_path)
     status.stage("database", 100)
@@ -284,11 +316,175 @@ def test_what_was_copied_of_another_release_goes_with_its_server(
 
     monkeypatch.setattr(source, "ask", lambda *_: "final-1")
     monkeypatch.setattr(source, "run", lambda words, _: ran.append(words))
-    monkeypatch.setattr(physical, "pull", pull)
+    monkeypatch.setattr(physical, "arrive", pull)
     with pytest.raises(InterruptedPullError, match="enough"):
         main._fill(found, Status(found.folder))
     assert ran == [["systemctl", "stop", "boxlift-database@clone-20261122100000.service"]]
     assert left == ["state.json"]
+
+
+def test_a_database_that_is_pulled_again_wants_its_files_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run before was killed when the files were there and the database was being prepared."""
+    found = order(tmp_path)
+    found.folder.mkdir(parents=True)
+    state = State(found.folder)
+    for stage in ("stream", "files"):
+        state.mark(stage)
+    pulled: list[str] = []
+
+    def broken(*_: object) -> float:
+        raise PullError("no backup")
+
+    def stream(*_: object, **__: object) -> Flow:
+        pulled.append("stream")
+        return Flow(1, 1, 1.0, None)
+
+    monkeypatch.setattr(hot, "prepare", broken)
+    monkeypatch.setattr(hot, "stream", stream)
+    physical.arrive(found, state, Status(found.folder))
+    assert pulled == ["stream"]
+    assert state.done("files") is None
+
+
+@pytest.mark.parametrize("guilty", ["database", "files"])
+def test_either_part_s_failure_ends_the_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guilty: str
+) -> None:
+    found = order(tmp_path)
+    begun = threading.Barrier(2)
+
+    def part(name: str) -> Callable[..., None]:
+        def work(*_: object) -> None:
+            begun.wait(60)
+            if name == guilty:
+                raise InterruptedPullError(f"{name} failed")
+            with crew.started(["sleep", "600"], goes_on=True) as process:
+                process.wait()
+
+        return work
+
+    monkeypatch.setattr(source, "ask", lambda *_: "final-1")
+    monkeypatch.setattr(physical, "discard", lambda _: None)
+    monkeypatch.setattr(physical, "arrive", lambda *_: None)
+    monkeypatch.setattr(physical, "serve", part("database"))
+    monkeypatch.setattr(tree, "pull", part("files"))
+    with main._alone(found), pytest.raises(InterruptedPullError, match=f"{guilty} failed"):
+        main._copy(found)
+    status = json.loads((found.folder / "status.json").read_text())
+    assert (status["state"], status["exit"], status["error"]) == ("failed", 4, f"{guilty} failed")
+
+
+LOGGED = """echo "begun" >>{folder}/log
+while [ "$(grep -c begun {folder}/log)" -lt {wanted} ]; do sleep 0.05; done
+echo "ended" >>{folder}/log
+"""
+
+
+@pytest.mark.parametrize(
+    ("rate", "wanted", "log"),
+    [(0, 2, ["begun", "begun", "ended", "ended"]), (100, 1, ["begun", "ended", "begun", "ended"])],
+)
+def test_code_and_uploads_come_at_the_same_time_but_not_where_a_rate_is_to_be_held(
+    tmp_path: Path, rsync: Path, rate: int, wanted: int, log: list[str]
+) -> None:
+    found = order(tmp_path, bandwidth_kb=rate, owner=ME)
+    program(rsync, LOGGED.format(folder=tmp_path, wanted=wanted))
+    pull_files(found)
+    assert (tmp_path / "log").read_text().split() == log
+
+
+ME = getpass.getuser()
+
+
+def pull_files(found: Order) -> dict[str, Any]:
+    found.folder.mkdir(parents=True, exist_ok=True)
+    state = State(found.folder)
+    tree.pull(found, state, Status(found.folder))
+    return state.figures("files")
+
+
+def put(root: Path, files: dict[str, str]) -> None:
+    """Files of one time."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        os.utime(path, (1_000_000, 1_000_000))
+
+
+@pytest.fixture
+def second(tmp_path: Path) -> Order:
+    """A second copy: production has changed, and so has the first copy, which is active."""
+    ssh = program(tmp_path / "ssh", f'shift\ncd {tmp_path}/production\nexec "$@"\n')
+    found = order(tmp_path, ssh=str(ssh), address="production", owner=ME)
+    former = found.base / "releases" / "clone-20260101000000"
+    same = dict.fromkeys(
+        ("bitrix/same.php", "bitrix/modules/main/.settings.php", "index.php", "upload/same.jpg"), "same"
+    )
+    changed = ("bitrix/changed/a.php", "upload/changed/a.jpg")
+    new, gone = ("local/new.php", "upload/new.jpg"), ("bitrix/gone/a.php", "upload/gone/a.jpg")
+    own = (
+        *("bitrix/cache/a", "bitrix/tmp/a/b", "bitrix/.settings.php", "bitrix/php_interface/dbconn.php.old"),
+        *("local/.settings.php", "local/deep/er/a.restore.php", "a.restore.php"),
+    )
+    put(tmp_path / "production" / "final-1", same | dict.fromkeys((*changed, *new), "of production"))
+    put(former, same | dict.fromkeys((*changed, *gone, *own), "of staging"))
+    (found.base / "current").symlink_to("releases/clone-20260101000000")
+    return found
+
+
+def contents(root: Path) -> dict[str, str]:
+    return {str(path.relative_to(root)): path.read_text() for path in root.rglob("*") if path.is_file()}
+
+
+def test_a_second_copy_has_production_s_files_and_shares_uploads_alone(second: Order, tmp_path: Path) -> None:
+    former = second.base / "releases" / "clone-20260101000000"
+    before = contents(former)
+    figures = pull_files(second)
+    assert contents(second.root) == contents(tmp_path / "production" / "final-1")
+    assert contents(former) == before
+    assert figures["files"] == 4
+    for name in ("bitrix/same.php", "index.php", "bitrix/changed/a.php"):
+        assert not (second.root / name).samefile(former / name)
+        assert (second.root / name).stat().st_mtime == 1_000_000
+    if figures["shared"] == "hard links":
+        assert (second.root / "upload" / "same.jpg").samefile(former / "upload" / "same.jpg")
+    changed = "upload/changed/a.jpg"
+    assert not (second.root / changed).samefile(former / changed)
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 2000])
+def test_code_is_copied_in_parts_of_any_size(
+    second: Order, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at_once: int
+) -> None:
+    monkeypatch.setattr(former_code, "_FILES", at_once)
+    names = [f"bitrix/modules/{module}/-a {number}.php" for module in range(3) for number in range(5)]
+    for root in (tmp_path / "production" / "final-1", second.base / "current"):
+        put(root, dict.fromkeys(names, "same"))
+    assert pull_files(second)["files"] == 4
+    assert contents(second.root) == contents(tmp_path / "production" / "final-1")
+
+
+def test_what_lies_about_on_staging_is_not_copied(tmp_path: Path) -> None:
+    staging, new = tmp_path / "staging", tmp_path / "new"
+    put(staging, {"local/a.php": "code", "local/dump.sql": "", "upload/a.jpg": "upload"})
+    os.truncate(staging / "local" / "dump.sql", 2_000_000)
+    (staging / "local" / "gone.php").symlink_to("nowhere")
+    former_code.begin(staging, new, ["/upload"])
+    assert sorted(path.name for path in new.rglob("*")) == ["a.php", "gone.php", "local"]
+
+
+@pytest.mark.parametrize("left", ["bitrix/same.php", "bitrix/gone/a.php", "local/other.php"])
+def test_a_second_copy_goes_on_with_whatever_an_interrupted_run_left(
+    second: Order, tmp_path: Path, left: str
+) -> None:
+    path = second.root / left
+    path.parent.mkdir(parents=True)
+    path.write_text("sa")
+    pull_files(second)
+    assert contents(second.root) == contents(tmp_path / "production" / "final-1")
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,10 @@ import sys
 import time
 from contextlib import AbstractContextManager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
-from boxlift_reader import run, source
+from boxlift_reader import crew, run, source
 from boxlift_reader.fault import Code, InterruptedPullError, PullError
 from boxlift_reader.state import State, Status
 
@@ -47,10 +48,16 @@ def _fill(order: Order, status: Status) -> None:
         physical.discard(order)
     _forget_old(order, state)
     _same_release(order)
-    pull = physical.pull if order.method is Method.PHYSICAL else logical.pull
-    pull(order, state, status)
     # Files after the database: no row then points to a file that came later than the copy.
-    if not state.done("files"):
+    if order.method is Method.PHYSICAL:
+        physical.arrive(order, state, status)
+        # What has arrived is of a moment that has passed: files may come while it is made to serve.
+        with status.beside() as database:
+            crew.together(
+                partial(physical.serve, order, state, database), partial(tree.pull, order, state, status)
+            )
+    else:
+        logical.pull(order, state, status)
         tree.pull(order, state, status)
     status.stage("check")
     missing = rows.check(order)

@@ -7,49 +7,50 @@ import time
 
 from boxlift_reader import hot, source
 from boxlift_reader.fault import InterruptedPullError, PullError
-from boxlift_reader.state import State, Status
+from boxlift_reader.state import State, Strand
 
 from . import schema, server
 from .order import Order
 
 
-def pull(order: Order, state: State, status: Status) -> None:
-    """Pull, prepare, take production's accounts out, start the copy's own server, name its database.
+def arrive(order: Order, state: State, status: Strand) -> None:
+    """Pull production's data files, those of one moment that is known from then on: files may follow.
 
     A stream that was cut begins again; everything after it goes on where it stands.
     """
     if state.done("database"):
-        server.start(order)
         return
-    again = state.done("stream") is not None
-    if not again:
+    if state.done("stream") is None:
         _stream(order, state, status)
-    if not state.done("prepared"):
-        status.stage("prepare")
+    elif not state.done("prepared"):
         try:
-            _prepare(order, state)
+            _prepare(order, state, status)
         except InterruptedPullError:
             raise
         except PullError:
-            if not again:
-                raise
             # The run that was killed may have been preparing: what it left is not to be trusted.
             _stream(order, state, status)
-            status.stage("prepare")
-            _prepare(order, state)
-    status.stage("server")
-    if not state.done("purged"):
-        server.describe(order)
-        server.purge(order)
-        state.mark("purged")
+
+
+def serve(order: Order, state: State, status: Strand) -> None:
+    """Prepare what has arrived, take production's accounts out, start the copy's server, name its data."""
+    if not state.done("database"):
+        if not state.done("prepared"):
+            _prepare(order, state, status)
+        status.stage("server")
+        if not state.done("purged"):
+            server.describe(order)
+            server.purge(order)
+            state.mark("purged")
     server.start(order)
-    schema.take_over(order)
-    state.mark("database")
+    if not state.done("database"):
+        schema.take_over(order)
+        state.mark("database")
 
 
-def _stream(order: Order, state: State, status: Status) -> None:
-    """Pull production's data files into an empty folder."""
-    state.forget("stream", "prepared", "purged")
+def _stream(order: Order, state: State, status: Strand) -> None:
+    """Pull production's data files into an empty folder; what came of its files before must come again."""
+    state.forget("stream", "prepared", "purged", "files")
     status.stage("database", order.database_bytes)
     moved = hot.stream(order, order.data, rate_kb=order.bandwidth_kb, tell=status.moved)
     state.measure(
@@ -65,7 +66,8 @@ def _stream(order: Order, state: State, status: Status) -> None:
     state.mark("stream")
 
 
-def _prepare(order: Order, state: State) -> None:
+def _prepare(order: Order, state: State, status: Strand) -> None:
+    status.stage("prepare")
     state.measure("prepare", {"seconds": round(hot.prepare(order.data), 1)})
     state.mark("prepared")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pymysql
 
-from boxlift_reader import source, sql
+from boxlift_reader import crew, source, sql
 from boxlift_reader.fault import DatabaseError
 
 from .order import Order
@@ -77,6 +77,7 @@ def _move(connection: pymysql.Connection[Any], order: Order, old: str, new: str)
         sql.execute(connection, f"DROP TRIGGER {_quoted(old)}.{_quoted(name)}")
     tables = _names(connection, old, "BASE TABLE")
     for start in range(0, len(tables), _AT_ONCE):
+        crew.check()
         moves = ", ".join(
             f"{_quoted(old)}.{_quoted(name)} TO {_quoted(new)}.{_quoted(name)}"
             for name in tables[start : start + _AT_ONCE]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pymysql
 
-from boxlift_reader import hot
+from boxlift_reader import crew, hot
 from boxlift_reader.fault import DatabaseError
 from boxlift_reader.source import run
 from boxlift_reader.sql import connect
@@ -122,6 +122,7 @@ def start(order: Order) -> None:
                 raise DatabaseError(
                     f"the copy's database server does not answer: {error}", f"journalctl -u {unit(order)}"
                 ) from error
+            crew.check()
             time.sleep(0.2)
         else:
             return

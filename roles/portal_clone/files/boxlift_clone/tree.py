@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from boxlift_reader import rsync, source
+from boxlift_reader import crew, rsync, source
 from boxlift_reader.state import State, Status
 
+from . import former
 from .order import Order
 
 _CLONE_FILE = 0x40049409
@@ -21,25 +22,44 @@ _CLONE_FILE = 0x40049409
 
 def pull(order: Order, state: State, status: Status) -> None:
     """Bring the copy's files to what production has now."""
+    if state.done("files"):
+        return
     began = time.monotonic()
     order.root.mkdir(mode=0o755, parents=True, exist_ok=True)
     shutil.chown(order.root, order.owner, order.owner)
-    shared = _share(order)
-    status.stage("files")
-    rest = _rsync(order, _rest(order), status.moved)
-    status.stage("uploads")
-    uploads = rsync.Moved()
-    if order.attachments:
-        uploads = _rsync(order, _uploads(order, links=not shared), status.moved)
+    shared = _shares(order)
+    moved: list[rsync.Moved] = []
+
+    def code() -> None:
+        with status.beside() as strand:
+            strand.stage("files")
+            # What an interrupted run has left is gone on with.
+            if order.former is not None and all(path.name == order.upload for path in order.root.iterdir()):
+                former.begin(order.former, order.root, [f"/{order.upload}", *order.left_out])
+            moved.append(_rsync(order, _rest(order), strand.moved))
+
+    def uploads() -> None:
+        with status.beside() as strand:
+            strand.stage("uploads")
+            if shared:
+                _share(order)
+            moved.append(_rsync(order, _uploads(order, links=not shared), strand.moved))
+
+    parts = (code, uploads) if order.attachments else (code,)
+    if order.bandwidth_kb:
+        # Each stream is held to the rate: two at a time would be twice of it.
+        for part in parts:
+            part()
+    else:
+        crew.together(*parts)
     for folder in ("bitrix/php_interface", order.upload):
         (order.root / folder).mkdir(parents=True, exist_ok=True)
         shutil.chown(order.root / folder, order.owner, order.owner)
-    moved = rest + uploads
     state.measure(
         "files",
         {
-            **asdict(moved),
-            "seconds": round(time.monotonic() - began, 1),
+            **asdict(sum(moved, rsync.Moved())),
+            "seconds": round(time.monotonic() - began, 2),
             "as_of": time.time(),
             "shared": "reflinks" if shared else "hard links" if order.former else "nothing",
         },
@@ -55,28 +75,32 @@ def again(order: Order, status: Status) -> None:
 
 def _rest(order: Order) -> list[str]:
     """All but uploads. Nothing of it shares an inode with another release: code is written to in place."""
-    former = [f"--copy-dest={order.former}"] if order.former else []
-    return [*former, f"--exclude=/{order.upload}", *(f"--exclude={path}" for path in order.left_out)]
+    known = [f"--copy-dest={order.former}"] if order.former else []
+    return [*known, f"--exclude=/{order.upload}", *(f"--exclude={path}" for path in order.left_out)]
 
 
 def _uploads(order: Order, *, links: bool) -> list[str]:
     # Where blocks are shared, what an interrupted run did not come to is copied here and does not travel.
-    former = [f"--{'link' if links else 'copy'}-dest={order.former}"] if order.former else []
-    return [*former, f"--include=/{order.upload}", f"--include=/{order.upload}/**", "--exclude=*"]
+    known = [f"--{'link' if links else 'copy'}-dest={order.former}"] if order.former else []
+    return [*known, f"--include=/{order.upload}", f"--include=/{order.upload}/**", "--exclude=*"]
 
 
-def _share(order: Order) -> bool:
-    """Begin with the former copy's uploads on shared blocks, where the file system has that."""
+def _shares(order: Order) -> bool:
+    """Whether uploads begin as the former copy's, on shared blocks: where the file system has that."""
     if order.former is None or not order.attachments:
         return False
     old, new = order.former / order.upload, order.root / order.upload
     if new.exists():
         # An interrupted run went this way or the other; what is there decides.
         return _can_share(order.root, order.root)
-    if not old.is_dir() or not _can_share(old, order.root):
-        return False
-    source.run(["cp", "--archive", "--reflink=always", str(old), str(new)], str(order.base))
-    return True
+    return old.is_dir() and _can_share(old, order.root)
+
+
+def _share(order: Order) -> None:
+    new = order.root / order.upload
+    if order.former is not None and not new.exists():
+        words = ["cp", "--archive", "--reflink=always", str(order.former / order.upload), str(new)]
+        source.run(words, str(order.base))
 
 
 def _can_share(old: Path, new: Path) -> bool:

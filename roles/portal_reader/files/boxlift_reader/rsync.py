@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from . import source
+from . import crew, source
 from .fault import disk_full
 from .stream import Ended
 
@@ -87,13 +87,18 @@ def pull(
         f"{root}/",
     ]
     with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, env=_ENVIRONMENT
-        )
-        if process.stdout is None:
-            raise RuntimeError("rsync has no output")
-        said = _follow(process.stdout, tell, listed)
-        code = process.wait()
+        with crew.started(
+            words,
+            goes_on=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            env=_ENVIRONMENT,
+        ) as process:
+            if process.stdout is None:
+                raise RuntimeError("rsync has no output")
+            said = _follow(process.stdout, tell, listed)
+            code = process.wait()
         errors.seek(0)
         complaint = errors.read().decode(errors="replace")
     if code not in (0, _VANISHED):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
+from . import crew
 from .fault import InterruptedPullError, PullError, RefusedError, disk_full
 from .stream import Ended, Flow
 
@@ -99,19 +100,18 @@ def run(words: Sequence[str], room: str, *, told: str | None = None, user: str |
 
     :raises PullError: it failed.
     """
-    answer = subprocess.run(
-        list(words),
-        input=told,
-        stdin=subprocess.DEVNULL if told is None else None,
+    with crew.started(
+        words,
+        stdin=subprocess.DEVNULL if told is None else subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        check=False,
         user=user,
         group=user,
         extra_groups=[] if user else None,
-    )
-    if answer.returncode != 0:
-        raise here(Ended(tuple(words), answer.returncode, answer.stdout), room)
-    return answer.stdout
+    ) as process:
+        said: str = process.communicate(told)[0]
+    if process.returncode != 0:
+        raise here(Ended(tuple(words), process.returncode, said), room)
+    return said

@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +33,12 @@ def durable(path: Path, content: Mapping[str, Any], mode: int = 0o640) -> None:
 
 
 class State:
-    """`state.json`: the stages that are done and when, and the figures of the report."""
+    """`state.json`: stages that are done and when, and the figures of the report. Threads may share it."""
 
     def __init__(self, folder: Path) -> None:
         """Read what an earlier run left; a file that was cut counts as none."""
         self._path = folder / "state.json"
+        self._lock = threading.Lock()
         try:
             found = json.loads(self._path.read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):
@@ -50,14 +52,16 @@ class State:
 
     def mark(self, stage: str) -> None:
         """A stage is done, durably."""
-        self._content.setdefault("stages", {})[stage] = time.time()
-        self._write()
+        with self._lock:
+            self._content.setdefault("stages", {})[stage] = time.time()
+            self._write()
 
     def forget(self, *stages: str) -> None:
         """Stages that have to be done again."""
-        for stage in stages:
-            self._content.get("stages", {}).pop(stage, None)
-        self._write()
+        with self._lock:
+            for stage in stages:
+                self._content.get("stages", {}).pop(stage, None)
+            self._write()
 
     def figures(self, name: str) -> dict[str, Any]:
         """Figures of a stage that was measured; empty before."""
@@ -66,8 +70,9 @@ class State:
 
     def measure(self, name: str, figures: Mapping[str, Any]) -> None:
         """Keep figures of a stage."""
-        self._content.setdefault("figures", {})[name] = dict(figures)
-        self._write()
+        with self._lock:
+            self._content.setdefault("figures", {})[name] = dict(figures)
+            self._write()
 
     def bind(self, **facts: str) -> bool:
         """Keep what the pull is of; whether nothing that came before counts.
@@ -84,50 +89,89 @@ class State:
         durable(self._path, self._content)
 
 
-class Status:
-    """`status.json`, in the form that bxbackup writes: what runs, how much has come, how it ended."""
+class Strand:
+    """What one part of a run does now: its stage, and the bytes that have come in it."""
 
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / "status.json"
-        self._started = time.time()
-        self._written = 0.0
-        self._stage = ""
-        self._stage_began = time.monotonic()
-        self._moved = 0
-        self._total: int | None = None
+    def __init__(self, changed: Callable[[bool], None]) -> None:
+        """Nothing yet; `changed` is called with whether it must be told at once."""
+        self.name = ""
+        self.came = 0
+        self.total: int | None = None
+        self._began = time.monotonic()
+        self._changed = changed
 
     def stage(self, name: str, total: int | None = None) -> None:
         """Another stage begins; `total` bytes are expected, None where nobody knows."""
-        self._stage, self._moved, self._total = name, 0, total
-        self._stage_began = time.monotonic()
-        self._write("running")
+        self.name, self.came, self.total = name, 0, total
+        self._began = time.monotonic()
+        self._changed(True)
 
     def moved(self, total: int) -> None:
         """So many bytes of the stage have come. A full disk is told by the programs that write."""
-        self._moved = total
-        if time.monotonic() - self._written >= _EVERY:
-            with contextlib.suppress(OSError):
-                self._write("running")
+        self.came = total
+        self._changed(False)
+
+    @property
+    def rate(self) -> float:
+        """Bytes a second of the stage."""
+        return self.came / max(time.monotonic() - self._began, 0.001)
+
+
+class Status(Strand):
+    """`status.json`, in the form that bxbackup writes: what runs, how much has come, how it ended.
+
+    What is done at the same time is told in one line: the stages by name, their bytes together.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(self._running)
+        self._path = folder / "status.json"
+        self._started = time.time()
+        self._written = 0.0
+        self._beside: list[Strand] = []
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def beside(self) -> Iterator[Strand]:
+        """A part of the run with stages of its own. One that fails stays told."""
+        strand = Strand(self._running)
+        with self._lock:
+            self._beside.append(strand)
+        yield strand
+        with self._lock:
+            self._beside.remove(strand)
 
     def end(self, state: str, code: int, error: str | None = None) -> None:
         """The last word: done or failed. On a full disk it stands in the journal of the unit alone."""
         with contextlib.suppress(OSError):
             self._write(state, code, error)
 
+    def _running(self, now: bool) -> None:
+        if now:
+            self._write("running")
+        elif time.monotonic() - self._written >= _EVERY:
+            with contextlib.suppress(OSError):
+                self._write("running")
+
     def _write(self, state: str, code: int | None = None, error: str | None = None) -> None:
-        self._written = time.monotonic()
-        seconds = max(self._written - self._stage_began, 0.001)
-        content = {
-            "state": state,
-            "exit": code,
-            "started": self._started,
-            "updated": time.time(),
-            "stage": self._stage,
-            "bytes": {"fetched": self._moved, "total": self._total},
-            "rate": self._moved / seconds,
-            "error": error,
-        }
-        fresh = self._path.with_name(".status.json.new")
-        fresh.write_text(json.dumps(content) + "\n", encoding="utf-8")
-        fresh.chmod(0o640)
-        fresh.replace(self._path)
+        with self._lock:
+            self._written = time.monotonic()
+            strands = [strand for strand in self._beside if strand.name] or [self]
+            totals = [strand.total for strand in strands if strand.total is not None]
+            content = {
+                "state": state,
+                "exit": code,
+                "started": self._started,
+                "updated": time.time(),
+                "stage": ", ".join(strand.name for strand in strands),
+                "bytes": {
+                    "fetched": sum(strand.came for strand in strands),
+                    "total": sum(totals) if len(totals) == len(strands) else None,
+                },
+                "rate": sum(strand.rate for strand in strands),
+                "error": error,
+            }
+            fresh = self._path.with_name(".status.json.new")
+            fresh.write_text(json.dumps(content) + "\n", encoding="utf-8")
+            fresh.chmod(0o640)
+            fresh.replace(self._path)
