@@ -24,6 +24,18 @@ class Recap:
         """Hosts on which something changed, with the number of tasks."""
         return {host: counts["changed"] for host, counts in self.stats.items() if counts["changed"]}
 
+    @property
+    def complaints(self) -> list[str]:
+        """What failed, by host and task, with the message."""
+        report = json.loads(self.output[self.output.index("{") :])
+        return [
+            f"{host}: {task['task']['name']}: {result.get('msg')} {result.get('stderr', '')}"
+            for play in report["plays"]
+            for task in play["tasks"]
+            for host, result in task["hosts"].items()
+            if result.get("failed") or result.get("unreachable")
+        ]
+
 
 Play = Callable[..., Recap]
 
