@@ -13,7 +13,6 @@ Ask = Callable[..., subprocess.CompletedProcess[str]]
 PLAIN = "-ltpre.iLsfxCIvu"
 COMPARING = "-nltprce.iLsfxCIvu"
 COPYING = "-nlogtpre.iLsfxCIvu"
-AUTOGROUP = Path("/proc/self/autogroup")
 
 
 @pytest.fixture
@@ -38,7 +37,7 @@ def ask(example: Renderer, tmp_path: Path) -> Ask:
     (programs / "nice").write_text('#!/bin/sh\necho "$PWD" "$@"\n', encoding="utf-8")
     (programs / "nice").chmod(0o700)
 
-    def asked(words: str, told: str = "", *, session: bool = False) -> subprocess.CompletedProcess[str]:
+    def asked(words: str, told: str = "") -> subprocess.CompletedProcess[str]:
         environment = {"PATH": f"{programs}:{os.environ['PATH']}", "SSH_ORIGINAL_COMMAND": words}
         return subprocess.run(
             ["bash", str(command)],
@@ -47,7 +46,6 @@ def ask(example: Renderer, tmp_path: Path) -> Ask:
             capture_output=True,
             text=True,
             check=False,
-            start_new_session=session,
         )
 
     return asked
@@ -103,14 +101,6 @@ def test_the_dump_comes_from_the_portals_own_server(ask: Ask) -> None:
         "--single-transaction",
     ]
     assert words[-1] == "portal_final_1"
-
-
-@pytest.mark.skipif(not AUTOGROUP.exists(), reason="this kernel does not weigh sessions")
-def test_a_session_of_its_own_weighs_as_little_as_its_programs(ask: Ask, tmp_path: Path) -> None:
-    (tmp_path / "programs" / "nice").write_text(f"#!/bin/sh\ncat {AUTOGROUP}\n", encoding="utf-8")
-    assert ask("dump", session=True).stdout.split()[-1] == "15"
-    # SSH makes one; whoever runs the command within theirs keeps their weight.
-    assert ask("dump").stdout == AUTOGROUP.read_text(encoding="utf-8")
 
 
 def test_another_release_that_became_active_is_not_read(ask: Ask, tmp_path: Path) -> None:
