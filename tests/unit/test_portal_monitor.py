@@ -45,6 +45,21 @@ def test_speed_is_compared_with_what_is_usual(monitor: ModuleType, value: float,
     assert monitor.Monitor(settings(), history)._mark("disk writes", value, "MB/s").level == level
 
 
+@pytest.mark.parametrize("program", ["exec sleep 9", "exit 1"])
+def test_a_part_that_hangs_or_fails_is_bad_and_the_others_look(
+    monitor: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str
+) -> None:
+    systemctl = tmp_path / "systemctl"
+    systemctl.write_text(f"#!/bin/sh\n{program}\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setattr(monitor, "PATIENCE", 0.2)
+    quick = settings(free_percent=0, folders=[str(tmp_path)], state=str(tmp_path), push_status_url="")
+    looked = {check.name: check.level for check in monitor.Monitor(quick, []).look()}
+    assert looked["services"] == "bad"
+    assert looked["disk writes"] == "ok"
+
+
 def test_a_short_history_says_nothing(monitor: ModuleType) -> None:
     history = [{"checks": [{"name": "disk writes", "value": 100.0}]}] * 19
     assert monitor.Monitor(settings(), history)._mark("disk writes", 1.0, "MB/s").level == "ok"

@@ -38,6 +38,15 @@ BLOCK = b"\0" * (4 << 20)
 #: Looks that a comparison with the own history needs.
 ENOUGH = 20
 DAY = 86400
+#: What breaks a part of a look and not the look.
+_BROKEN = (
+    OSError,
+    ValueError,
+    LookupError,
+    subprocess.SubprocessError,
+    http.client.HTTPException,
+    pymysql.MySQLError,
+)
 
 
 @dataclass(frozen=True)
@@ -77,7 +86,7 @@ class Monitor:
         for name, part in parts.items():
             try:
                 yield from part()
-            except (OSError, ValueError, LookupError, http.client.HTTPException, pymysql.MySQLError) as error:
+            except _BROKEN as error:
                 yield Check(name, "bad", str(error) or type(error).__name__)
 
     def _page(self) -> Iterator[Check]:
