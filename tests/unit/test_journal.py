@@ -247,12 +247,60 @@ def test_a_journal_of_an_older_boxlift_keeps_its_rows(tmp_path: Path) -> None:
         assert journal.measures(attempt) == [SLICE]
 
 
+def older(path: Path) -> None:
+    """A journal as the first boxlift with words of people left it."""
+    with Journal(path) as made:
+        made._db.execute("ALTER TABLE verdicts DROP COLUMN began")
+        made._db.execute("PRAGMA user_version = 2")
+
+
+def test_a_journal_that_cannot_be_brought_up_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+    older(path)
+    holder = sqlite3.connect(path, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda place, **told: connect(place, **told | {"timeout": 0}))
+    with pytest.raises(JournalError, match="database is locked") as caught:
+        Journal(path)
+    assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+    holder.execute("ROLLBACK")
+    Journal(path).close()
+
+
+def test_a_full_disk_is_what_keeps_a_journal_from_being_brought_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "journal.db"
+    older(path)
+    real = Journal._connect
+
+    def full(journal: Journal) -> sqlite3.Connection:
+        database = real(journal)
+        database.execute("PRAGMA query_only = ON")
+        return database
+
+    monkeypatch.setattr(Journal, "_connect", full)
+    monkeypatch.setattr(Journal, "_space", lambda _: 0)
+    with pytest.raises(JournalFullError):
+        Journal(path)
+
+
+def test_two_first_commands_at_once_make_one_journal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "journal.db"
+    begin(Journal(path))
+    real, seen = Journal._version, iter([0])
+    monkeypatch.setattr(Journal, "_version", lambda journal: next(seen, real(journal)))
+    assert len(Journal(path).attempts()) == 1
+
+
 def test_words_of_an_older_boxlift_have_no_beginning(tmp_path: Path) -> None:
     path = tmp_path / "journal.db"
     with Journal(path) as made:
         made.verdict("final", "request-backup", "final-1", verdict="confirm", by="A", note=None)
-        made._db.execute("ALTER TABLE verdicts DROP COLUMN began")
-        made._db.execute("PRAGMA user_version = 2")
+    older(path)
     with Journal(path) as journal:
         journal.verdict(
             "final", "buy-certificate", "final-1", verdict="confirm", by="A", note=None, began=5.0

@@ -10,7 +10,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import astuple
 from importlib import resources
 from pathlib import Path
@@ -113,17 +113,16 @@ class Journal:
             return
         for number, name in enumerate(_SCHEMAS[version:], version + 1):
             schema = (resources.files("boxlift.journal") / name).read_text(encoding="utf-8")
-            # two first commands at once: the second finds the tables made
-            with suppress(sqlite3.OperationalError):
+            try:
                 self._db.executescript(
                     f"BEGIN IMMEDIATE;\n{schema}\nPRAGMA user_version = {number};\nCOMMIT;"
                 )
-            if self._db.in_transaction:
-                self._db.execute("ROLLBACK")
-        if self._version() != SCHEMA_VERSION:
-            raise JournalError(
-                f"{self.path} cannot be made", cure="check free space and rights of its folder"
-            )
+            except sqlite3.Error as error:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                # two first commands at once: the second finds the tables made
+                if self._version() < number:
+                    raise self._failure(error) from error
 
     def _version(self) -> int:
         return int(self._rows("PRAGMA user_version")[0][0])
