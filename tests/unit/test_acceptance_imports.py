@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-SUITES = Path(__file__).parents[1] / "acceptance"
+from tests.unit.acceptance import SUITES
 
 
 def imported(path: Path) -> set[str]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import inspect
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
-SUITES = Path(__file__).parents[1] / "acceptance"
+from tests.unit.acceptance import suite
+
 DONE = {"indexes": {"site": {"state": "done", "empty": True}}}
 
 
@@ -36,16 +34,6 @@ class Release:
 
     def __init__(self, *tables: str) -> None:
         self.database = Empty(*tables)
-
-
-def suite(name: str) -> ModuleType:
-    """A file of the suites, as a module of its own."""
-    found = importlib.util.spec_from_file_location(f"acceptance_{Path(name).stem}", SUITES / f"{name}.py")
-    assert found is not None
-    assert found.loader is not None
-    module = importlib.util.module_from_spec(found)
-    found.loader.exec_module(module)
-    return module
 
 
 def run(file: str, test: str, **arguments: Any) -> None:

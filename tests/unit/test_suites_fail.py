@@ -1,0 +1,109 @@
+"""The suites fail where what they look at is broken, and skip only where it cannot be there yet."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import testinfra
+from testinfra.host import Host
+
+from tests.integration.tls_server import free_port
+from tests.unit.acceptance import suite
+
+
+class Telephony:
+    """An inventory with a telephony host that nobody listens on."""
+
+    def __init__(self, folder: Path) -> None:
+        self._told: dict[str, object] = {
+            "telephony_certificate_folder": str(folder),
+            "telephony_certificate_ports": [free_port()],
+            "telephony_domain": "pbx.acme.example",
+        }
+
+    def names(self, _: str) -> list[str]:
+        return ["pbx-1"]
+
+    def address(self, _: str) -> str:
+        return "127.0.0.1"
+
+    def connect(self, _: str) -> Host:
+        return testinfra.get_host("local://")
+
+    def setting(self, _: str, name: str, default: object = None) -> object:
+        return self._told.get(name, default)
+
+
+def telephony(folder: Path) -> None:
+    told: dict[str, Any] = {"inventory": Telephony(folder), "target": "production", "ca_file": None}
+    suite("portal/test_certificate").test_telephony_certificate_has_time_left(
+        **told, least=timedelta(days=21)
+    )
+
+
+def test_a_telephony_server_that_is_down_is_no_reason_to_skip(tmp_path: Path) -> None:
+    (tmp_path / "boxlift-0123456789abcdef.pem").touch()
+    with pytest.raises(ConnectionRefusedError):
+        telephony(tmp_path)
+
+
+@pytest.mark.parametrize("folder", ["", "not/there"])
+def test_a_telephony_server_may_have_no_certificate_yet(tmp_path: Path, folder: str) -> None:
+    with pytest.raises(pytest.skip.Exception, match="pbx-1 has no certificate yet"):
+        telephony(tmp_path / folder)
+
+
+class Portal:
+    """A portal's host: what its marker and its agents' timer say."""
+
+    def __init__(self, lifecycle: str, environment: str, timer: str) -> None:
+        self._marker = json.dumps({"environment": environment, "lifecycle": lifecycle})
+        self._timer = timer
+
+    def file(self, _: str) -> SimpleNamespace:
+        return SimpleNamespace(content_string=self._marker)
+
+    def check_output(self, command: str, *_: str) -> str:
+        return "" if command.startswith("grep") else self._timer
+
+
+RUNNING = "ActiveState=active\nUnitFileState=enabled\nTimersCalendar={ OnCalendar=*-*-* *:*:00 ; next }"
+STOPPED = "ActiveState=inactive\nUnitFileState=disabled\nTimersCalendar={ OnCalendar=*-*-* *:*:00 ; next }"
+FORGOTTEN = RUNNING.replace("enabled", "disabled")
+HOURLY = RUNNING.replace("*:*:00", "*:00:00")
+
+
+@pytest.mark.parametrize(
+    ("lifecycle", "environment", "release", "timer", "good"),
+    [
+        ("open", "production", "final-1", RUNNING, True),
+        ("open", "production", "final-1", STOPPED, False),
+        ("open", "production", "final-1", FORGOTTEN, False),
+        ("open", "production", "final-1", HOURLY, False),
+        ("open", "production", "final-1", "", False),
+        ("empty", "production", "box", RUNNING, True),
+        ("rehearsal", "production", "box", STOPPED, False),
+        ("rehearsal", "production", "rehearsal-1", STOPPED, True),
+        ("final", "production", "final-1", RUNNING, False),
+        ("empty", "preproduction", "box", STOPPED, True),
+        ("empty", "preproduction", "box", RUNNING, False),
+    ],
+)
+def test_agents_that_do_not_run_are_seen(
+    lifecycle: str, environment: str, release: str, timer: str, *, good: bool
+) -> None:
+    called = suite("portal/test_cron").test_agents_run_each_minute_where_they_may
+    told: dict[str, Any] = {
+        "portal": Portal(lifecycle, environment, timer),
+        "active_release": SimpleNamespace(name=release),
+    }
+    if good:
+        called(**told)
+    else:
+        with pytest.raises(AssertionError):
+            called(**told)
