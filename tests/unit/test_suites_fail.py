@@ -58,6 +58,45 @@ def test_a_telephony_server_may_have_no_certificate_yet(tmp_path: Path, folder: 
         telephony(tmp_path / folder)
 
 
+def test_a_certificate_that_ends_is_told_in_words() -> None:
+    judge = suite("portal/test_certificate").judge
+    left = {("pbx.acme.example", 5061): timedelta(days=6, hours=5), ("pbx.acme.example", 8089): timedelta(30)}
+    with pytest.raises(pytest.fail.Exception) as told:
+        judge(left, timedelta(days=21))
+    assert told.value.msg == "the certificate of pbx.acme.example at port 5061 ends in 6 days"
+    judge(left, timedelta(days=5))
+
+
+class Rows:
+    """A database that answers every query with these rows."""
+
+    def __init__(self, *rows: list[str]) -> None:
+        self._rows = list(rows)
+
+    def rows(self, _: str) -> list[list[str]]:
+        return self._rows
+
+
+@pytest.mark.parametrize("content", [b"12345", b"123", None])
+def test_every_file_of_a_bucket_that_is_here_is_seen(tmp_path: Path, content: bytes | None) -> None:
+    names = [f"disk/{number}/new\nline %s 'x' {'ю' * 99}.txt" for number in range(1200)]
+    rows = [["5", name.encode().hex().upper()] for name in names]
+    if content is not None:
+        last = tmp_path / "upload" / names[-1]
+        last.parent.mkdir(parents=True)
+        last.write_bytes(content)
+    called = suite("repairs/test_cloud_leftovers").test_files_that_are_here_are_read_from_here
+    told: dict[str, Any] = {
+        "portal": testinfra.get_host("local://"),
+        "active_release": SimpleNamespace(root=str(tmp_path), database=Rows(*rows)),
+    }
+    if content == b"12345":
+        with pytest.raises(AssertionError):
+            called(**told)
+    else:
+        called(**told)
+
+
 class Portal:
     """A portal's host: what its marker and its agents' timer say."""
 

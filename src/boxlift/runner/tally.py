@@ -43,7 +43,7 @@ def _cause(report: pytest.TestReport) -> str | None:
     if not report.failed:
         return None
     crash = getattr(report.longrepr, "reprcrash", None)
-    return str(crash.message) if crash is not None else str(report.longrepr)
+    return str(crash.message if crash is not None else report.longrepr).removeprefix("Failed: ")
 
 
 def pytest_configure(config: pytest.Config) -> None:
