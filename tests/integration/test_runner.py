@@ -285,6 +285,19 @@ def test_a_failed_suite_is_3_in_the_plan_and_7_by_itself(run: Run, project: Proj
     assert run("verify", "environment").returncode == 7
 
 
+def test_a_suite_that_looks_at_nothing_is_no_proof(run: Run, project: Project, content: Path) -> None:
+    (content / "tests" / "acceptance" / "business").mkdir(exist_ok=True)
+    idle = content / "tests" / "acceptance" / "business" / "test_business.py"
+    idle.write_text(
+        "import pytest\n\n@pytest.mark.parametrize('n', [1, 2])\ndef test(n):\n    pytest.skip('no')\n"
+    )
+    ended = run("verify", "business")
+    assert ended.returncode == 7
+    assert "every test of it was skipped (2)" in ended.stderr
+    (attempt,) = rows(project, "SELECT outcome FROM attempts WHERE step = 'verify'")
+    assert attempt == ("failed",)
+
+
 def test_an_unreachable_host_is_5(run: Run, project: Project) -> None:
     (project.inventory / "hosts.yml").write_text(
         "production: {hosts: {portal-1: {ansible_host: 127.0.0.1, ansible_port: 1}}}\n"

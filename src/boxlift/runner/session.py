@@ -140,10 +140,12 @@ class Session:
         )
         run = SuiteRun(order, log)
         self._display.task(Task("", "", f"suite {suite}"))
+        before, skipped = self.tests, 0
         bad: list[Result] = []
         try:
             for result in run.results():
                 self.tests += result.outcome == "ok"
+                skipped += result.outcome == "skipped"
                 if result.outcome == "failed":
                     bad.append(result)
                 self._keep(result)
@@ -151,9 +153,12 @@ class Session:
         except KeyboardInterrupt:
             run.stop()
             raise
-        if run.passed:
-            return None
         code = ExitCode.PREFLIGHT if self._work.preflight else ExitCode.VERIFICATION_FAILED
+        if run.passed:
+            if self.tests > before:
+                return None
+            cause = f"every test of it was skipped ({skipped}): nothing is proved; the log says why"
+            return Failure(code, "", f"suite {suite}", cause)
         task = bad[0].task if bad else f"suite {suite}"
         cause = bad[0].cause if bad and bad[0].cause else "tests failed"
         others = [f"also failed: {result.task}" for result in bad[1:6]]
