@@ -80,6 +80,15 @@ def named(*names: str) -> Request:
 ANNA = "Anna"
 
 
+def collect_leads(project: Project) -> None:
+    """What `repair-portal` finds out about the sources of leads of the final release."""
+    evidence = project.root / "evidence" / "final-1" / "leads.json"
+    evidence.parent.mkdir(parents=True, exist_ok=True)
+    found = [{"id": "webhook-1", "kind": "webhook", "title": "shop", "active": True}]
+    head = {"schema": 1, "release": "final-1", "collected": "now", "domain": "portal.acme.example"}
+    evidence.write_text(json.dumps(head | {"sources": found}))
+
+
 def test_run_goes_on_until_a_person_is_next(project: Project, works: Works) -> None:
     with pytest.raises(PersonNextError, match="the next step is the client's: buy-certificate") as caught:
         go(project)
@@ -113,10 +122,7 @@ def test_the_final_pass_begins_at_the_backup_and_asks_before_what_is_destructive
     assert {work.release for work in works} == {"final-1"}
     with pytest.raises(RefusedError, match=r"start-box-sales.*lead sources of final-1 were never collected"):
         go(project, Request(confirm_as=ANNA), agree=True)
-    evidence = project.root / "evidence" / "final-1" / "leads.json"
-    found = [{"id": "webhook-1", "kind": "webhook", "title": "shop", "active": True}]
-    head = {"schema": 1, "release": "final-1", "collected": "now", "domain": "portal.acme.example"}
-    evidence.write_text(json.dumps(head | {"sources": found}))
+    collect_leads(project)
     assert go(project, Request(confirm_as=ANNA), agree=True) is ExitCode.DONE
     assert steps(works).endswith(
         "open-portal send-password-letters watch-portal refresh-staging backup-production-again"
@@ -336,13 +342,30 @@ def test_verification_takes_the_suites_of_the_steps_done(project: Project, works
     assert (works[-1].suites, works[-1].variables["portal_release"]) == (["environment", "portal"], "box")
     go(project, Request(until="restore-backup", confirm_as=ANNA))
     run_verification(project, display=Display())
-    assert works[-1].suites == ["environment", "restore"]
+    assert works[-1].suites == ["environment", "portal", "restore"]
+    go(project, Request(until="activate-release", confirm_as=ANNA))
+    run_verification(project, display=Display())
+    assert works[-1].suites == ["environment"]
     go(project, Request(until="repair-portal", confirm_as=ANNA))
     run_verification(project, display=Display())
-    assert works[-1].suites == ["environment", "repairs", "business"]
+    assert works[-1].suites == ["environment", "portal", "repairs", "business"]
     assert works[-1].variables["portal_release"] == "rehearsal-1"
     run_verification(project, staging=True, display=Display())
     assert (works[-1].suites, works[-1].target) == (["staging"], "preproduction")
+
+
+def test_an_open_portal_is_verified_and_watched_whole(project: Project, works: Works) -> None:
+    collect_leads(project)
+    go(project, Request(until="watch-portal", confirm_as=ANNA), Pass.FINAL, agree=True)
+    assert works[-1].suites == ("environment", "portal", "business")
+    run_verification(project, display=Display())
+    assert works[-1].suites == ["environment", "portal", "repairs", "business"]
+
+
+def test_only_what_is_looked_at_before_the_work_is_a_preflight(project: Project, works: Works) -> None:
+    collect_leads(project)
+    go(project, Request(until="watch-portal", confirm_as=ANNA), Pass.FINAL, agree=True)
+    assert [work.step for work in works if work.preflight] == ["check-environment"]
 
 
 def test_one_suite_by_name(project: Project, works: Works) -> None:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from boxlift.content import content_root, suites
 from boxlift.errors import ExitCode, RefusedError, UsageError
-from boxlift.plan import Pass
+from boxlift.plan import Kind, Pass
 from boxlift.plan.load import nearest
 from boxlift.plan.state import Position, State, position
 from boxlift.project import Project
@@ -137,18 +137,17 @@ def run_verification(
 def _suites_due(where: Position, target: str) -> list[str]:
     """Suites of the steps done, without those that later steps made out of date.
 
-    Once something is restored, the suites for the empty box are; once it is active, so are those that
-    compare it with the backup.
+    What holds for the empty box holds for what is restored as well, but for the time until that is repaired.
+    Once it is active, what compares it with the backup is out of date.
     """
     done = [item.step for item in where.steps if item.state is State.DONE and item.step.target == target]
-    restored = [step for step in done if step.release == "restored" and step.suites]
-    changed = any(step.release == "restored" and step.kind == "playbook" and not step.backup for step in done)
+    restored = [step for step in done if step.release == "restored" and not step.backup]
+    changed = any(step.kind is Kind.PLAYBOOK for step in restored)
+    repaired = any(step.suites for step in restored)
     found: dict[str, None] = {}
     for step in done:
         if step.backup and changed:
             continue
-        lasting = [
-            suite for suite in step.suites if suite == PREFLIGHT_SUITE or not restored or step in restored
-        ]
-        found.update(dict.fromkeys(lasting))
+        broken = step.release == "box" and changed and not repaired
+        found.update(dict.fromkeys(each for each in step.suites if each == PREFLIGHT_SUITE or not broken))
     return list(found)

@@ -30,7 +30,7 @@ from boxlift.runner.work import Work
 from boxlift.testdata import made_by_tests, proof
 
 PREFLIGHT_SUITE = "environment"
-"""In the plan its failure says that work must not start: exit code 3."""
+"""Its failure before a release is filled says that work must not start: exit code 3."""
 _SPACE = 20 * 1000 * 1000
 """Bytes that must be free on the control node before anything is started."""
 Ask = Callable[[str], bool]
@@ -313,7 +313,7 @@ def _work(project: Project, where: Position, item: StepState, source: Backup | N
         suites=step.suites,
         variables=variables(where.pass_, release, step) | (source.variables() if source else {}),
         trial=trial,
-        preflight=PREFLIGHT_SUITE in step.suites and step.kind is Kind.SUITE,
+        preflight=PREFLIGHT_SUITE in step.suites and step.kind is Kind.SUITE and step.release == "box",
         estimate=item.estimate,
         changes=step.changes,
     )
