@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from boxlift.errors import ExitCode, PersonNextError, PreflightError, RefusedError, UsageError
-from boxlift.journal import Segment
+from boxlift.journal import Result, Segment
 from boxlift.plan import Pass
 from boxlift.plan.state import position
 from boxlift.plan.verdict import Word, speak
@@ -19,6 +20,7 @@ from boxlift.runner.attempt import Attempts
 from boxlift.runner.display import Display
 from boxlift.runner.outlook import Outlook, outlook
 from boxlift.runner.work import Work
+from boxlift.uploads import given_up, keep_missing
 
 Works = list[Work]
 
@@ -56,6 +58,11 @@ def works(monkeypatch: pytest.MonkeyPatch) -> Works:
             release=work.release, trial=work.trial, log="",
         )  # fmt: skip
         failed = work.title.startswith("FAIL")
+        tests = [
+            Result(suite, "", f"{suite}/test_it.py::test_it", "", 1.0, 2.0, 1.0, "failed" if failed else "ok")
+            for suite in work.suites
+        ]
+        self._journal.add(attempt, tests)
         self._journal.end(attempt, "failed" if failed else "done", 4 if failed else 0)
         return ExitCode.HOST_FAILED if failed else ExitCode.DONE
 
@@ -126,8 +133,63 @@ def test_the_final_pass_begins_at_the_backup_and_asks_before_what_is_destructive
     assert go(project, Request(confirm_as=ANNA), agree=True) is ExitCode.DONE
     assert steps(works).endswith(
         "open-portal send-password-letters watch-portal refresh-staging backup-production-again"
-        " remove-leftovers"
+        " remove-leftovers verify"
     )
+    assert works[-1].suites == ["uploads"]
+
+
+def lose_an_upload(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Suite `uploads` fails while nobody has given up a file."""
+    real = Attempts.carry_out
+
+    def carry_out(self: Attempts, work: Work) -> ExitCode:
+        root = self._project.root
+        if tuple(work.suites) == ("uploads",) and not given_up(root, work.release):
+            keep_missing(root, work.release, ["disk/1/a.pdf"])
+            real(self, replace(work, title="FAIL"))
+            return ExitCode.VERIFICATION_FAILED
+        return real(self, work)
+
+    monkeypatch.setattr(Attempts, "carry_out", carry_out)
+
+
+def test_nobody_is_called_to_give_up_the_cloud_while_it_has_the_only_copy(
+    project: Project, works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collect_leads(project)
+    go(project, Request(until="approve", confirm_as=ANNA), Pass.FINAL, agree=True)
+    lose_an_upload(monkeypatch)
+    works.clear()
+    assert go(project, pass_=Pass.FINAL, agree=True) is ExitCode.VERIFICATION_FAILED
+    assert (works[-1].suites, works[-1].resume) == (
+        ["uploads"],
+        f"boxlift -C {project.root} verify uploads",
+    )
+    run_verification(project, display=Display())
+    assert works[-1].suites == ["environment", "portal", "repairs", "business", "uploads"]
+    evidence = project.root / "evidence" / "final-1"
+    (evidence / "uploads-missing.txt").rename(evidence / "uploads-given-up.txt")
+    with pytest.raises(PersonNextError, match="release-cloud"):
+        go(project, agree=True)
+    with project.journal() as journal:
+        speak(
+            project.plan(), journal, Pass.FINAL, "release-cloud",
+            word=Word.CONFIRM, by=ANNA, note=None, runner_alive=False,
+        )  # fmt: skip
+    run_verification(project, display=Display())
+    assert works[-1].suites == ["environment", "portal", "repairs", "business"]
+    with pytest.raises(UsageError, match="proof of production"):
+        run_verification(project, suite="uploads", staging=True, display=Display())
+
+
+def test_the_labs_stand_in_gives_up_what_nobody_has(
+    project: Project, works: Works, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collect_leads(project)
+    lose_an_upload(monkeypatch)
+    assert go(project, Request(confirm_as=ANNA), Pass.FINAL, agree=True) is ExitCode.DONE
+    assert steps(works).endswith(" remove-leftovers verify verify")
+    assert given_up(project.root, "final-1") == {"disk/1/a.pdf"}
 
 
 def test_test_data_is_shown_before_anybody_agrees(
@@ -357,7 +419,7 @@ def test_verification_takes_the_suites_of_the_steps_done(project: Project, works
 def test_an_open_portal_is_verified_and_watched_whole(project: Project, works: Works) -> None:
     collect_leads(project)
     go(project, Request(until="watch-portal", confirm_as=ANNA), Pass.FINAL, agree=True)
-    assert works[-1].suites == ("environment", "portal", "business")
+    assert tuple(works[-1].suites) == ("environment", "portal", "business")
     run_verification(project, display=Display())
     assert works[-1].suites == ["environment", "portal", "repairs", "business"]
 

@@ -212,11 +212,13 @@ def _unknown_work(plan: Plan, tree: CommentedMap, known: Known) -> Iterable[Prob
             for field, names, there in (
                 ("playbooks", step.playbooks, known.playbooks),
                 ("suites", step.suites, known.suites),
+                ("proof", (step.proof,) if step.proof else (), known.suites),
             ):
                 for index, name in enumerate(names if _has(tree, (*here, field)) else ()):
                     if name not in there:
                         line = _line(tree, (*here, field, index))
-                        text = f"`{step.id}` names the {field[:-1]} `{name}`, which does not exist"
+                        kind = "playbook" if field == "playbooks" else "suite"
+                        text = f"`{step.id}` names the {kind} `{name}`, which does not exist"
                         yield Problem(line, text + nearest(name, there))
 
 

@@ -60,7 +60,8 @@ class Step(_Strict):
     the freshly installed portal and `restored` for those that work on what the backup held. `backup`: the
     playbook is told where the pass's backup is. `needs_leads`: a person may confirm it only when every source
     of leads is confirmed. `preview` is run in check mode before the step is agreed to, or before a person is
-    called to it, and what it lists is shown.
+    called to it, and what it lists is shown. `proof` is a suite that must have passed before a
+    person may confirm it, after all that the step needs was done.
     """
 
     id: Identifier
@@ -78,6 +79,7 @@ class Step(_Strict):
     changes: str = ""
     destructive: bool = False
     needs_leads: bool = False
+    proof: Identifier | None = None
     preview: Annotated[str, Field(pattern=r"^[a-z0-9_]+\.yml$")] | None = None
     estimate: Duration | None = None
     instructions: str = ""
@@ -96,6 +98,8 @@ class Step(_Strict):
             raise ValueError("`preview` is for a destructive or a person's step")
         if self.needs_leads and self.kind is not Kind.CONFIRM:
             raise ValueError("`needs_leads` is for a person's step")
+        if self.proof is not None and self.kind is not Kind.CONFIRM:
+            raise ValueError("`proof` is for a person's step; others have `suites`")
         if self.kind is Kind.CONFIRM and not self.instructions:
             raise ValueError("a person's step needs `instructions`")
         return self

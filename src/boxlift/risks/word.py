@@ -13,6 +13,7 @@ from boxlift.errors import RefusedError, UsageError
 from boxlift.journal import Journal
 from boxlift.plan.load import nearest
 from boxlift.plan.model import Kind, Step
+from boxlift.plan.proof import unproved
 from boxlift.plan.state import Position
 from boxlift.plan.verdict import Word
 from boxlift.risks import lead, view
@@ -104,6 +105,9 @@ def unready(root: Path, journal: Journal, where: Position, step: Step) -> list[s
         listed = made_by_tests(root, where.release)
         if listed is None or not listed.closed:
             return [f"what tests made is not told apart from what is carried over: boxlift run {step.id}"]
+    doubt = unproved(journal, where, step)
+    if doubt is not None:
+        return [doubt]
     if not step.needs_leads:
         return []
     sources = lead_view(root, journal, where.pass_, where.release)
@@ -125,10 +129,14 @@ def admit(root: Path, journal: Journal, where: Position, step: Step) -> None:
         first, *rest = missing
         raise RefusedError(
             "\n".join([f"`{step.id}` cannot be confirmed: {first}", *(f"  {line}" for line in rest)]),
-            cure="boxlift risks --leads, then each: boxlift confirm lead:NAME --by NAME"
-            if step.needs_leads
-            else f"boxlift run {step.id}",
+            cure=_cure(step),
         )
+
+
+def _cure(step: Step) -> str:
+    if step.needs_leads:
+        return "boxlift risks --leads, then each: boxlift confirm lead:NAME --by NAME"
+    return f"boxlift verify {step.proof}" if step.proof is not None else f"boxlift run {step.id}"
 
 
 def _collected(sources: LeadView) -> None:

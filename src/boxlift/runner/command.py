@@ -14,11 +14,10 @@ from boxlift.plan.state import Position, State, position
 from boxlift.project import Project
 from boxlift.project.place import place_option
 from boxlift.runner.display import Display
-from boxlift.runner.walk import PREFLIGHT_SUITE, at_work, variables
+from boxlift.runner.walk import OUTSIDE, PREFLIGHT_SUITE, at_work, variables, verification
 from boxlift.runner.work import Work
 
 _RELEASE = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_PHASE = "command"
 
 
 class Command(StrEnum):
@@ -76,7 +75,7 @@ def run_command(
         work = Work(
             step=command,
             title=title,
-            phase=_PHASE,
+            phase=OUTSIDE,
             kind="playbook",
             pass_=str(chosen),
             release=told,
@@ -109,36 +108,22 @@ def run_verification(
             raise UsageError(
                 f"there is no suite `{suite}`{nearest(suite, known)}", cure=f"name one of {', '.join(known)}"
             )
+        if suite is not None and staging and suite in {item.step.proof for item in where.steps}:
+            raise UsageError(f"suite `{suite}` is a proof of production", cure=f"boxlift verify {suite}")
         wanted = [suite] if suite is not None else _suites_due(where, target)
         if not wanted:
             raise RefusedError(
                 "no step is done yet whose suites could be run", cure=f"name one of {', '.join(known)}"
             )
-        restored = any(
-            item.step.release == "restored" and item.step.backup and item.state is State.DONE
-            for item in where.steps
-        )
-        name = f" {suite}" if suite else ""
-        work = Work(
-            step="verify",
-            title=f"Verify {', '.join(wanted)}",
-            phase=_PHASE,
-            kind="suite",
-            pass_=str(chosen),
-            release=where.release,
-            target=target,
-            resume=f"boxlift{place_option(project)} verify{name}{' --staging' if staging else ''}",
-            suites=wanted,
-            variables=variables(chosen, where.release if restored else "box"),
-        )
-        return attempts.carry_out(work)
+        return attempts.carry_out(verification(project, where, wanted, suite or "", target))
 
 
 def _suites_due(where: Position, target: str) -> list[str]:
     """Suites of the steps done, without those that later steps made out of date.
 
     What holds for the empty box holds for what is restored as well, but for the time until that is repaired.
-    Once it is active, what compares it with the backup is out of date.
+    Once it is active, what compares it with the backup is out of date. What a person's step asks for as proof
+    is due from the moment that the step could be confirmed.
     """
     done = [item.step for item in where.steps if item.state is State.DONE and item.step.target == target]
     restored = [step for step in done if step.release == "restored" and not step.backup]
@@ -150,4 +135,7 @@ def _suites_due(where: Position, target: str) -> list[str]:
             continue
         broken = step.release == "box" and changed and not repaired
         found.update(dict.fromkeys(each for each in step.suites if each == PREFLIGHT_SUITE or not broken))
+    for item in where.ahead:
+        if item.step.proof is not None and not item.missing and item.step.target == target:
+            found[item.step.proof] = None
     return list(found)

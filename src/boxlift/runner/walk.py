@@ -14,6 +14,7 @@ from boxlift.figures import count, size
 from boxlift.journal import Journal
 from boxlift.plan import Kind, Pass, Plan, Step
 from boxlift.plan.load import nearest
+from boxlift.plan.proof import unproved
 from boxlift.plan.standing import command
 from boxlift.plan.state import BACKUP_STEP, Position, State, StepState, position
 from boxlift.plan.verdict import Word, speak
@@ -28,9 +29,12 @@ from boxlift.runner.playbook import remove_work_folders
 from boxlift.runner.secrets import redactor
 from boxlift.runner.work import Work
 from boxlift.testdata import made_by_tests, proof
+from boxlift.uploads import give_up
 
 PREFLIGHT_SUITE = "environment"
 """Its failure before a release is filled says that work must not start: exit code 3."""
+OUTSIDE = "command"
+"""The phase of what is done outside the plan's order."""
 _SPACE = 20 * 1000 * 1000
 """Bytes that must be free on the control node before anything is started."""
 Ask = Callable[[str], bool]
@@ -93,10 +97,11 @@ def run_plan(
             item = where.of(name)
             if item.step.kind is Kind.CONFIRM:
                 if item.state is not State.DONE and not request.trial:
-                    code = _close_list(project, attempts, where, item, shown)
+                    code = _confirm(
+                        project, journal, attempts, where, item, confirm_as=request.confirm_as, shown=shown
+                    )
                     if code is not ExitCode.DONE:
                         return code
-                    _person(project, journal, where, item, confirm_as=request.confirm_as, shown=shown)
                 continue
             if request.trial and item.step.kind is Kind.SUITE:
                 shown.line(f"– {name} has no check mode and is left out")
@@ -121,6 +126,25 @@ def run_plan(
     return ExitCode.DONE
 
 
+def _confirm(
+    project: Project,
+    journal: Journal,
+    attempts: Attempts,
+    where: Position,
+    item: StepState,
+    *,
+    confirm_as: str | None,
+    shown: Display,
+) -> ExitCode:
+    """A person's step, after what machines have to do before it."""
+    code = _close_list(project, attempts, where, item, shown)
+    if code is ExitCode.DONE:
+        code = _prove(project, journal, attempts, where, item, confirm_as=confirm_as, shown=shown)
+    if code is ExitCode.DONE:
+        _person(project, journal, where, item, confirm_as=confirm_as, shown=shown)
+    return code
+
+
 def _close_list(
     project: Project, attempts: Attempts, where: Position, item: StepState, shown: Display
 ) -> ExitCode:
@@ -129,6 +153,33 @@ def _close_list(
     if item.step.preview is None or item.missing or (known is not None and known.closed):
         return ExitCode.DONE
     return _preview(project, attempts, where, item, shown)
+
+
+def _prove(
+    project: Project,
+    journal: Journal,
+    attempts: Attempts,
+    where: Position,
+    item: StepState,
+    *,
+    confirm_as: str | None,
+    shown: Display,
+) -> ExitCode:
+    """Before a person's step that asks for a proof: run its suite, unless it has passed.
+
+    The stand-in of the lab gives up the uploads that nobody there has.
+    """
+    step = item.step
+    if step.proof is None or item.missing or unproved(journal, where, step) is None:
+        return ExitCode.DONE
+    work = verification(project, where, [step.proof], step.proof)
+    code = attempts.carry_out(work)
+    if code is ExitCode.VERIFICATION_FAILED and confirm_as is not None:
+        lost = give_up(project.root, where.release)
+        if lost:
+            shown.line(f"✓ {count(lost, 'upload')} · given up by {confirm_as}")
+            code = attempts.carry_out(work)
+    return code
 
 
 def _preview(
@@ -316,6 +367,30 @@ def _work(project: Project, where: Position, item: StepState, source: Backup | N
         preflight=PREFLIGHT_SUITE in step.suites and step.kind is Kind.SUITE and step.release == "box",
         estimate=item.estimate,
         changes=step.changes,
+    )
+
+
+def verification(
+    project: Project, where: Position, wanted: Sequence[str], name: str = "", target: str = "production"
+) -> Work:
+    """Suites by themselves. `name`: the one that `boxlift verify` is told, if it is."""
+    restored = any(
+        item.step.release == "restored" and item.step.backup and item.state is State.DONE
+        for item in where.steps
+    )
+    staging = target == "preproduction" and name != "staging"
+    words = ["verify", *([name] if name else []), *(["--staging"] if staging else [])]
+    return Work(
+        step="verify",
+        title=f"Verify {', '.join(wanted)}",
+        phase=OUTSIDE,
+        kind="suite",
+        pass_=str(where.pass_),
+        release=where.release,
+        target=target,
+        resume=f"boxlift{place_option(project)} {' '.join(words)}",
+        suites=wanted,
+        variables=variables(where.pass_, where.release if restored else "box"),
     )
 
 
