@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ def project(tmp_path: Path) -> Project:
 def told(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     lines: list[str] = []
     monkeypatch.setattr(Target, "tell", lambda _, line: lines.append(line))
+    monkeypatch.setattr(sys.modules[telling.__module__], "duration", lambda _: "0 s")
     return lines
 
 
