@@ -216,6 +216,7 @@ def test_this_machine_is_looked_at_and_everything_is_told_at_once(
         mail_relay_port=letters[1],
         check_dns_servers=["127.0.0.1"],
         portal_license_key="ABC-DE",
+        monitoring_tell=["https://chat.example/hooks/canary"],
     )
     (project.root / "backup" / "rehearsal.txt").write_text(f"{store}/gone?X-Amz-Signature=canary\n")
     (project.root / "backup" / "rehearsal.txt").chmod(0o600)
@@ -227,6 +228,7 @@ def test_this_machine_is_looked_at_and_everything_is_told_at_once(
     assert not gone.ok
     assert "403" in gone.measured
     assert found["project", "licence key"].measured == "given, of another form"
+    assert found["project", "monitoring"].measured == "1 target told"
     assert not found["project", "packages"].ok
     assert found["control node", "wheels"].measured == f"no wheel of bxbackup in {project.wheels}"
     assert found["portal-1", "certificate"].warning

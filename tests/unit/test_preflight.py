@@ -184,6 +184,7 @@ MEANING: dict[str, Any] = {
     "certificate": "files",
     "packages": {"portal_archive": True, "push_server_archive": True},
     "wheels": "",
+    "told": 1,
 }
 
 
@@ -239,6 +240,12 @@ def test_a_certificate_may_come_later_but_not_wrong() -> None:
 def test_licence_key(key: str, ok: bool, refuses: bool) -> None:
     found = services(meaning={"license_key": key})["licence key"]
     assert (found.ok, found.refuses) == (ok, refuses)
+
+
+@pytest.mark.parametrize(("told", "measured"), [(0, "nobody is told"), (2, "2 targets told")])
+def test_somebody_is_told_when_the_open_portal_goes_wrong(told: int, measured: str) -> None:
+    found = services(meaning={"told": told})["monitoring"]
+    assert (found.ok, found.measured, found.refuses) == (told > 0, measured, False)
 
 
 def marks(last: int, size: int) -> str:

@@ -33,6 +33,7 @@ def check_services(inventory: Inventory, seen: Mapping[str, Seen]) -> Iterator[F
             yield from _packages(here.meaning)
             yield _wheels(here.meaning)
             yield _license_key(here.meaning)
+            yield _monitoring(here.meaning)
         if (found := _certificate(host, here)) is not None:
             yield found
     yield from _names(inventory, seen)
@@ -122,6 +123,20 @@ def _license_key(meaning: Mapping[str, Any]) -> Finding:
         "as the vendor wrote it: XXX-XX-XXXXXXXXXXXX...",
         "set portal_license_key; in a vault file if others read the project",
         warning=given == "none",
+    )
+
+
+def _monitoring(meaning: Mapping[str, Any]) -> Finding:
+    """Whether anybody hears of it when the open portal goes wrong; targets may be credentials."""
+    told = int(meaning["told"])
+    return Finding(
+        "monitoring",
+        "project",
+        told > 0,
+        f"{count(told, 'target')} told" if told else "nobody is told",
+        "somebody who is told when the open portal goes wrong",
+        "name mail addresses or webhooks in monitoring_tell; docs/monitoring.md",
+        warning=True,
     )
 
 
