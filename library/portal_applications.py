@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.boxlift_original import Original, Row
+from ansible.module_utils.boxlift_original import Original, Row, people
 from ansible.module_utils.boxlift_php import PHP_ARGUMENTS, PhpError, run_php
 from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError, quoted
 
@@ -97,10 +97,7 @@ class Applications:
             row["CLIENT_ID"]: row
             for row in self._rows("b_rest_app", ["ID", "CLIENT_ID", "CODE", "APP_NAME", "ACTIVE"])
         }
-        self._people = {
-            row["ID"]: " ".join(filter(None, (row["LAST_NAME"], row["NAME"]))) or row["LOGIN"] or ""
-            for row in self._rows("b_user", ["ID", "LOGIN", "NAME", "LAST_NAME"])
-        }
+        self._people = people(self._rows)
 
     def items(self) -> list[Item]:
         """Everything, kind by kind."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.boxlift_original import Original, Row
+from ansible.module_utils.boxlift_original import Original, Row, people
 from ansible.module_utils.boxlift_sql import PYMYSQL_ERROR, SQL_ARGUMENTS, Database, SqlError
 
 DOCUMENTATION = r"""
@@ -66,10 +66,7 @@ class Portal:
         self._url = f"https://{domain}"
         self._telephony = telephony_domain
         self._cloud = self._option("bitrix24", "host_name")
-        self._people = {
-            row["ID"]: " ".join(filter(None, (row["LAST_NAME"], row["NAME"]))) or row["LOGIN"]
-            for row in rows.rows("b_user", ["ID", "LOGIN", "NAME", "LAST_NAME"])
-        }
+        self._people = people(rows.rows)
 
     def sources(self) -> list[Source]:
         """Return all sources, kind by kind."""
@@ -90,7 +87,7 @@ class Portal:
         return None
 
     def _owner(self, *users: str | None) -> str | None:
-        return next((self._people[user] for user in users if user in self._people), None)
+        return next((self._people[user] for user in users if self._people.get(user)), None)
 
     def _forms(self) -> Iterator[Source]:
         columns = ["ID", "NAME", "ACTIVE", "SECURITY_CODE", "ASSIGNED_BY_ID", "ACTIVE_CHANGE_BY"]

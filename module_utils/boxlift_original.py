@@ -6,13 +6,21 @@ The rules of a quiet portal change rows and remember the old ones in ``boxlift``
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ansible.module_utils.boxlift_rules import decoded
 from ansible.module_utils.boxlift_sql import Database, quoted
 
 Row = dict[str, str | None]
+
+
+def people(rows: Callable[[str, list[str]], list[Row]]) -> dict[str | None, str]:
+    """Return the names of all users by their ID, the login of one who has none; ``rows`` reads a table."""
+    return {
+        row["ID"]: " ".join(filter(None, (row["LAST_NAME"], row["NAME"]))) or row["LOGIN"] or ""
+        for row in rows("b_user", ["ID", "LOGIN", "NAME", "LAST_NAME"])
+    }
 
 
 class Original:

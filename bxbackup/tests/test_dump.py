@@ -20,7 +20,6 @@ from bxbackup.dump import (
     Statement,
     Surveyor,
     find_dump,
-    summarise,
 )
 from bxbackup.errors import AbsentError, DamagedError, UsageError
 
@@ -228,13 +227,13 @@ def test_a_dump_of_several_files_reads_as_one(tmp_path: Path) -> None:
     cuts = sorted(random.sample(range(1, len(text)), 11))
     write_dump(tmp_path, *(text[a:b] for a, b in zip([0, *cuts], [*cuts, len(text)], strict=True)))
     (tmp_path / "portal_after_connect.sql").write_bytes(b"SET NAMES 'utf8mb4';\n")
-    summary = summarise(tmp_path)
-    assert (summary.complete, summary.files, summary.tables, summary.statements) == (True, 12, 1, 15)
-
     dump = find_dump(tmp_path)
+    survey = dump.survey()
+    found = (survey.complete, len(dump.files), len(survey.tables), survey.statements)
+    assert found == (True, 12, 1, 15)
     assert dump.after_connect == tmp_path / "portal_after_connect.sql"
     reader = DumpReader(dump.places())
-    spans = dump.survey().tables["t"].spans()
+    spans = survey.tables["t"].spans()
     assert [reader.statement(*span) for span in spans] == [
         b"INSERT INTO `t` VALUES\n(%d)" % n for n in range(12)
     ]
@@ -257,13 +256,13 @@ def test_two_dumps_are_a_question(tmp_path: Path) -> None:
 
 def test_no_dump_is_absent(tmp_path: Path) -> None:
     with pytest.raises(AbsentError):
-        summarise(tmp_path)
+        find_dump(tmp_path)
 
 
 def test_rows_before_their_table_are_damage(tmp_path: Path) -> None:
     write_dump(tmp_path, HEADER + b"INSERT INTO `t` VALUES\n(1);\n" + FOOTER)
     with pytest.raises(DamagedError, match="table t"):
-        summarise(tmp_path)
+        find_dump(tmp_path).survey()
 
 
 def test_places_are_told_in_the_file_that_has_them(tmp_path: Path) -> None:

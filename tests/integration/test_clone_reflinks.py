@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
+from boxlift_reader.order import Method
 from boxlift_reader.state import State, Status
 from roles.portal_clone.files.boxlift_clone import tree
-from roles.portal_clone.files.boxlift_clone.order import Method, Order
+from roles.portal_clone.files.boxlift_clone.order import Order
 from tests.integration.source_server import ME, OLD
 
 pytestmark = [

@@ -21,10 +21,11 @@ import pytest
 
 from boxlift_reader import source
 from boxlift_reader.fault import DatabaseError, InterruptedPullError, PullError, RefusedError
+from boxlift_reader.order import Method
 from boxlift_reader.state import State
 from roles.production_backup.files.boxlift_backup import __main__ as program
 from roles.production_backup.files.boxlift_backup import database, retention, tree, trial
-from roles.production_backup.files.boxlift_backup.order import Method, Order
+from roles.production_backup.files.boxlift_backup.order import Order
 from tests.integration.source_server import ME, OLD, Server
 
 pytestmark = [

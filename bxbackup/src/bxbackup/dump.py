@@ -726,14 +726,3 @@ def _dumps_among(place: Path, names: Iterable[str]) -> dict[str, dict[int, str]]
             advice="move all but one elsewhere",
         )
     return bases
-
-
-def summarise(dump_dir: Path) -> DumpSummary:
-    """Look through a dump once, in bounded memory.
-
-    :raises AbsentError: no dump there, or a file of it is missing.
-    :raises DamagedError: statements that do not fit together.
-    """
-    dump = find_dump(dump_dir)
-    survey = dump.survey()
-    return DumpSummary(survey.complete, len(dump.files), len(survey.tables), survey.statements)

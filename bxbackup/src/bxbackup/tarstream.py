@@ -12,7 +12,6 @@ from typing import Any, Literal, Protocol
 
 BLOCK = 512
 LONGEST_NAME = 1 << 16
-_ZERO = bytes(BLOCK)
 _BLANK = b"\0 \t\r\n"
 _V7_TAIL = bytes(BLOCK - 257)
 _FILE_TYPES = frozenset(b"0\x007")

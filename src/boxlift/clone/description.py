@@ -77,7 +77,6 @@ class Description:
         return told
 
 
-_CHOSEN = ("__portal_clone_method", "__portal_clone_why")
 _TRAVELS = {"physical": "as files", "logical": "as statements"}
 
 

@@ -12,8 +12,6 @@ from boxlift.figures import moment
 from boxlift.journal import Measure, Result, Segment
 from boxlift.runner.failure import Failure, cause_of, code_of
 
-_ANSIBLE_HOST_FAILED = 2
-_ANSIBLE_UNREACHABLE = 4
 _NO_HOST = "no host of the inventory is meant by this playbook: nothing was done"
 _MEASURE = ("kind", "name", "started", "seconds", "bytes", "rows", "repairs")
 """Columns of a measure, as library/bxbackup_measures.py hands them over."""

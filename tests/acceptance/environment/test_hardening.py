@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import pytest
 from testinfra.host import Host
 
-from boxlift.verify.inventory import Inventory, Setting
+from boxlift.verify.inventory import HostOf, Inventory, Setting
 from boxlift.verify.sandbox import Outcome, Sandbox, outcomes
 
 DENIED = re.compile(
@@ -23,7 +23,6 @@ PUSH = "push-server@*.service"
 RESTORE = "bxbackup-restore@probe.service"
 AGENTS = "portal-agents.service"
 GROUPS = {PHP: "portal", PUSH: "push", REDIS: "cache"}
-HostOf = Callable[[str], Host]
 SYSTEM = ["/usr", "/etc", "/opt", "/boot"]
 RELEASES = "/srv/portal/releases"
 PROBE = f"{RELEASES}/boxlift-probe"

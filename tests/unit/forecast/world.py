@@ -13,7 +13,6 @@ from boxlift.plan.state import Position
 
 GB = 1_000_000_000
 SLICE = 30.0
-STORY_BYTES = 30 * GB
 
 
 @dataclass

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from boxlift_reader import crew, run, source
 from boxlift_reader.fault import Code, InterruptedPullError, PullError
+from boxlift_reader.order import Method
 from boxlift_reader.state import State, Status
 
 from . import logical, physical, report, rows, tree
-from .order import Method, Order
+from .order import Order
 
 
 def main() -> int:

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, fields
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from boxlift_reader.fault import PullError
+from boxlift_reader import order
+from boxlift_reader.order import Method
 
 _RELEASE = re.compile(r"clone-[0-9]{14}\Z")
-_DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
-
-
-class Method(StrEnum):
-    """How the database travels."""
-
-    PHYSICAL = "physical"
-    LOGICAL = "logical"
 
 
 @dataclass(frozen=True)
@@ -72,20 +62,8 @@ class Order:
 
         :raises PullError: it is not complete, or names what this program must not touch.
         """
-        try:
-            told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            values = {field.name: told[field.name] for field in fields(cls)}
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PullError(f"{path} is no order of a copy: {error!r}") from error
-        for name in ("ssh", "base", "copies", "sockets", "settings", "options_file"):
-            values[name] = Path(values[name])
-        values["left_out"] = tuple(values["left_out"])
-        values["method"] = Method(values["method"])
-        if not _RELEASE.match(values["release"]):
-            raise PullError(f"{values['release']!r} is no name of a copy")
-        if not _DATABASE.match(values["database"]):
-            raise PullError(f"{values['database']!r} is no name of a database")
-        return cls(**values)
+        names = {"release": _RELEASE, "database": order.DATABASE}
+        return cls(**order.read(cls, path, "a copy", names))
 
     @property
     def own_database(self) -> str:

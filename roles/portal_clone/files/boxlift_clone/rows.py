@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from boxlift_reader import sql, uploads
+from boxlift_reader.order import Method
 
-from .order import Method, Order
+from .order import Order
 
 
 def check(order: Order) -> uploads.Missing:

@@ -14,10 +14,11 @@ import pymysql
 
 from boxlift_reader import run, source, sql, uploads
 from boxlift_reader.fault import Code, DatabaseError, InterruptedPullError, PullError, RefusedError
+from boxlift_reader.order import Method
 from boxlift_reader.state import State, Status, durable
 
 from . import database, proof, retention, tree, trial
-from .order import Method, Order
+from .order import Order
 
 _PREPARED = 1.3
 """Room for the database's files, and for what preparing them needs."""

@@ -9,10 +9,11 @@ from pathlib import Path
 
 from boxlift_reader import hot, source
 from boxlift_reader.fault import InterruptedPullError
+from boxlift_reader.order import Method
 from boxlift_reader.state import State, Status
 from boxlift_reader.stream import Flow, flow
 
-from .order import Method, Order
+from .order import Order
 
 _LAST_LINE = "-- Dump completed"
 _TAIL = 1000

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass, fields
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from boxlift_reader.fault import PullError
+from boxlift_reader import order
+from boxlift_reader.order import Method
 
 NAME = re.compile(r"[0-9]{14}\Z")
-_DATABASE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 _RELEASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,55}\Z")
-
-
-class Method(StrEnum):
-    """What the backup holds of the database: its files, or statements."""
-
-    PHYSICAL = "physical"
-    LOGICAL = "logical"
 
 
 @dataclass(frozen=True)
@@ -71,18 +61,8 @@ class Order:
 
         :raises PullError: it is not complete, or names what this program must not touch.
         """
-        try:
-            told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            values = {field.name: told[field.name] for field in fields(cls)}
-            values["method"] = Method(values["method"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PullError(f"{path} is no order of a backup: {error!r}") from error
-        for name in ("ssh", "folder", "sockets"):
-            values[name] = Path(values[name])
-        for name, pattern in (("name", NAME), ("database", _DATABASE), ("release", _RELEASE)):
-            if not pattern.match(values[name]):
-                raise PullError(f"{values[name]!r} is no {name} of a backup")
-        return cls(**values)
+        names = {"name": NAME, "database": order.DATABASE, "release": _RELEASE}
+        return cls(**order.read(cls, path, "a backup", names))
 
     @property
     def work(self) -> Path:
