@@ -6,7 +6,6 @@ import contextlib
 import getpass
 import hashlib
 import os
-import shutil
 import signal
 import subprocess
 import time
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
-import pytest
+from programs import program
 
 from bxbackup.server import Session, read_account
 
@@ -116,11 +115,7 @@ class DatabaseServer(AskedServer):
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(exist_ok=True)
         (folder / "tmp").mkdir()
-        # where Debian puts it is not on the PATH of everyone
-        program = shutil.which("mariadbd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
-        if program is None:
-            pytest.skip("mariadbd is not installed (apt-get install mariadb-server)")
-        self._program = program
+        self._program = program("mariadbd", "mariadb-server-core")
         subprocess.run(
             [
                 "mariadb-install-db",

@@ -6,7 +6,6 @@ import contextlib
 import os
 import pty
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import typer
 from backup_samples import M1, Run
+from programs import program
 
 from bxbackup import errors, manual
 from bxbackup.cli import app
@@ -85,15 +85,17 @@ def test_the_manual_page_is_made_of_the_same(run: Run) -> None:
         assert f'.SS "bxbackup {command} ' in page
         for name in options(run(command, "--help").out).keys() - {"--help"}:
             assert name.replace("-", r"\-") in page
-    if (groff := shutil.which("groff")) is not None:
-        shown = subprocess.run(
-            [groff, "-man", "-Tutf8", "-Kutf8", "-ww", "-z"],
-            input=page,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert shown.stderr == ""
+
+
+def test_the_manual_page_is_well_formed(run: Run) -> None:
+    shown = subprocess.run(
+        [program("groff", "groff-base"), "-man", "-Tutf8", "-Kutf8", "-ww", "-z"],
+        input=run("manual").out,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert shown.stderr == ""
 
 
 def on_a_terminal(*arguments: object, **environment: str) -> bytes:

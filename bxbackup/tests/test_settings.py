@@ -15,13 +15,14 @@ from backup_samples import Run
 from hypothesis import HealthCheck, given
 from hypothesis import settings as unhurried
 from hypothesis import strategies as some
+from programs import needs
 
 from bxbackup.errors import DamagedError
 from bxbackup.phpvalue import Array, Literal, Value, read, write
 
 PASSWORD = 'it\'s a \\ "secret" $x'
 PHP = shutil.which("php")
-with_php = pytest.mark.skipif(PHP is None, reason="PHP is not installed")
+with_php = needs("php", package="php-cli")
 
 
 @pytest.fixture

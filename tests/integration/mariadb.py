@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pymysql
-import pytest
+from programs import program
 
 
 def install(data: Path) -> None:
@@ -38,9 +37,7 @@ def install(data: Path) -> None:
 @contextmanager
 def running(home: Path, *options: str) -> Iterator[Path]:
     """Socket of a server that runs with these options; who runs the tests administers it as root."""
-    server = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if server is None:
-        pytest.skip("mariadbd is not installed (apt-get install mariadb-server-core)")
+    server = program("mariadbd", "mariadb-server-core")
     data, socket = home / "data", home / "m.sock"
     install(data)
     with (home / "log").open("wb") as log:

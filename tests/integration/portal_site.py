@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import pymysql
+from programs import lacking, program
 
 from lab.artifacts import build_portal
 
@@ -253,12 +254,10 @@ class Site:
 
 def php() -> str:
     """The PHP command, where the extensions are there that the product's installer asks for."""
-    found = shutil.which("php")
-    if found is None:
-        raise LookupError("php is not installed (apt-get install php-cli php-mysql php-mbstring)")
+    found = program("php", "php-cli php-mysql php-mbstring")
     loaded = subprocess.run([found, "-m"], check=True, capture_output=True, text=True).stdout.split()
-    if lacking := {"mysqli", "mbstring"} - set(loaded):
-        raise LookupError(f"php lacks {', '.join(sorted(lacking))}")
+    if missing := {"mysqli", "mbstring"} - set(loaded):
+        lacking(f"php lacks {', '.join(sorted(missing))} (apt-get install php-mysql php-mbstring)")
     return found
 
 
@@ -280,6 +279,7 @@ def wait_for_port(port: int) -> None:
 
 def make_site(home: Path, mariadb: Path, database: str) -> Site:
     """An unpacked distribution with an empty database, configured for the wizard's short path."""
+    php()
     site = Site(home, database, mariadb)
     (home / "mail").mkdir(parents=True)
     (home / "router.php").write_text(ROUTER)
@@ -306,6 +306,14 @@ def unpack(archive: bytes, option: str, folder: Path) -> None:
     subprocess.run(
         ["tar", "--extract", "--file=-", option, f"--directory={folder}"], input=archive, check=True
     )
+
+
+def restored_site(home: Path, mariadb: Path, database: str, *constants: str) -> Site:
+    """A release filled from the sample; `constants`: PHP statements for its dbconn.php."""
+    site = make_site(home, mariadb, database)
+    restore_sample(site)
+    site.dbconn(*constants)
+    return site
 
 
 def restore_sample(site: Site) -> None:

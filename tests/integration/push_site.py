@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import socket
 import subprocess
 import time
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from programs import find, program
 
 from tests.integration.portal_site import REPOSITORY, free_port, wait_for_port
 
@@ -31,10 +32,7 @@ class Push:
 
 def redis() -> str:
     """The server's program. Debian's redis-tools bring it under another name, without a service."""
-    found = shutil.which("redis-server") or shutil.which("redis-check-rdb")
-    if found is None:
-        raise LookupError("there is no Redis (apt-get install redis-tools)")
-    return found
+    return find("redis-server") or program("redis-check-rdb", "redis-tools")
 
 
 @contextmanager
@@ -61,9 +59,7 @@ def running_redis(home: Path) -> Iterator[Path]:
 @contextmanager
 def running_push(home: Path, redis: Path) -> Iterator[Push]:
     """One subscriber and one publisher, set up as the vendor's instances are."""
-    node = shutil.which("node")
-    if node is None:
-        raise LookupError("node is not installed (apt-get install nodejs)")
+    node = program("node", "nodejs")
     ports = []
     with ExitStack() as stack:
         for publishes in (False, True):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import getpass
-import shutil
 import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pymysql
+from programs import program
 
 from tests.integration import mariadb
 
@@ -59,10 +59,10 @@ class Server:
             "--innodb-buffer-pool-size=32M",
             *self._settings,
         )
-        program = shutil.which("mariadbd", path="/usr/sbin:/usr/bin") or "mariadbd"
+        server = program("mariadbd", "mariadb-server-core")
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [program, *own, f"--user={ME}", f"--tmpdir={self.folder}"], stdout=log, stderr=log
+                [server, *own, f"--user={ME}", f"--tmpdir={self.folder}"], stdout=log, stderr=log
             )
         for _ in range(300):
             try:

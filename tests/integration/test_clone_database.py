@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.module_utils.boxlift_sql import Database
+from programs import needs
 
 from boxlift_reader.fault import InterruptedPullError, PullError
 from boxlift_reader.state import State, Status
@@ -29,10 +30,7 @@ from tests.integration.source_server import ME, OLD, Server
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not all(map(shutil.which, ("mariadb-backup", "zstd", "mariadb-install-db"))),
-        reason="mariadb-backup or zstd is not installed (apt-get install mariadb-backup zstd)",
-    ),
+    needs("mariadb-backup", "zstd", "mariadb-install-db", package="mariadb-server-core mariadb-backup zstd"),
 ]
 NEW = "portal_clone_20261122100000"
 ROLE = Path(__file__).parents[2] / "roles" / "portal_clone"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import find, needs
 
 from boxlift_reader.order import Method
 from boxlift_reader.state import State, Status
@@ -21,9 +22,7 @@ from tests.integration.source_server import ME, OLD
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="a file system is mounted as root alone"),
-    pytest.mark.skipif(
-        shutil.which("mkfs.xfs") is None, reason="mkfs.xfs is not installed (apt-get install xfsprogs)"
-    ),
+    needs("mkfs.xfs", package="xfsprogs"),
 ]
 LARGE = 20 << 20
 FILES = ("upload/disk/large.bin", "upload/disk/1.pdf", "upload/disk/2.pdf")
@@ -36,7 +35,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     place.mkdir()
     with image.open("wb") as file:
         file.truncate(512 << 20)
-    subprocess.run(["mkfs.xfs", "-q", "-m", "reflink=1", str(image)], check=True)
+    subprocess.run([str(find("mkfs.xfs")), "-q", "-m", "reflink=1", str(image)], check=True)
     mounted = subprocess.run(
         ["mount", "-o", "loop", str(image), str(place)], capture_output=True, text=True, check=False
     )

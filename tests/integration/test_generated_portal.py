@@ -14,7 +14,7 @@ import pytest
 
 from lab.generator.__main__ import main
 from lab.writer import damage
-from tests.integration.portal_site import Site, Visitor, make_site, php, unpack
+from tests.integration.portal_site import Site, Visitor, make_site, unpack
 
 DOMAIN = "portal.acme.example"
 REINDEX = """
@@ -41,10 +41,6 @@ class Moved:
 @pytest.fixture(scope="module")
 def moved(tmp_path_factory: pytest.TempPathFactory, mariadb_socket: Path) -> Iterator[Moved]:
     """Files and tables of a generated backup under the stand-in, repaired as far as signing in needs."""
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
     folder = tmp_path_factory.mktemp("backup") / "b"
     options = ("--collation", "utf8mb4_unicode_ci", "--no-gzip", "--quiet")
     assert main(["--size", "3M", "--out", str(folder), *options]) == 0

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.portal_site import REPOSITORY, Site, make_site, php, restore_sample
+from tests.integration.portal_site import REPOSITORY, Site, restored_site
 
 pytestmark = [
     pytest.mark.slow,
@@ -27,13 +27,7 @@ Play = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture
 def site(tmp_path: Path, mariadb_socket: Path) -> Site:
     """A restored release with two employees who have a password nowhere: anna and boris."""
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    found = make_site(tmp_path / "site", mariadb_socket, "portal_final_1")
-    restore_sample(found)
-    found.dbconn()
+    found = restored_site(tmp_path / "site", mariadb_socket, "portal_final_1")
     found.sql("DROP DATABASE IF EXISTS boxlift")
     found.sql("DELETE FROM b_module WHERE ID IN ('bitrix24', 'security')")
     found.sql("UPDATE b_user SET ACTIVE = 'N'")

@@ -13,7 +13,7 @@ from ansible.module_utils.boxlift_php import run_php
 from ansible.module_utils.boxlift_sql import Database
 
 from library import portal_applications, portal_modules, portal_registration
-from tests.integration.portal_site import Site, make_site, php, restore_sample
+from tests.integration.portal_site import Site, restored_site
 
 SCHEMA = "portal_scripts"
 REGISTERED = ("service_client_id", "service_client_secret", "server_path")
@@ -36,13 +36,7 @@ final class OAuthService
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, mariadb_socket: Path) -> Site:
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    site = make_site(tmp_path_factory.mktemp("scripts"), mariadb_socket, SCHEMA)
-    restore_sample(site)
-    site.dbconn()
+    site = restored_site(tmp_path_factory.mktemp("scripts"), mariadb_socket, SCHEMA)
     site.sql("DELETE FROM b_module WHERE ID IN ('bitrix24', 'security')")
     site.sql("REPLACE INTO b_module (ID) VALUES ('rest')")
     return site

@@ -16,9 +16,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
 from ansible.module_utils.boxlift_wizard import WizardError, install
+from programs import lacking
 
-from tests.integration.portal_site import Answer, Site, Visitor, free_port, make_site, php, restore_sample
-from tests.integration.push_site import redis, running_redis
+from tests.integration.portal_site import Answer, Site, Visitor, free_port, make_site, restored_site
+from tests.integration.push_site import running_redis
 
 NEW_PASSWORD = "a-new-password-1"
 LETTER = "http://#SERVER_NAME#/auth/?change_password=yes&USER_CHECKWORD=#CHECKWORD#&USER_LOGIN=#URL_LOGIN#"
@@ -27,13 +28,8 @@ LETTER = "http://#SERVER_NAME#/auth/?change_password=yes&USER_CHECKWORD=#CHECKWO
 @pytest.fixture(scope="module")
 def restored(tmp_path_factory: pytest.TempPathFactory, mariadb_socket: Path) -> Iterator[Site]:
     """A release filled from the sample, served; agents and letters are as in the backup: off."""
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    site = make_site(tmp_path_factory.mktemp("restored"), mariadb_socket, "portal_standin")
-    restore_sample(site)
-    site.dbconn("define('BX_CRONTAB_SUPPORT', true);")
+    home = tmp_path_factory.mktemp("restored")
+    site = restored_site(home, mariadb_socket, "portal_standin", "define('BX_CRONTAB_SUPPORT', true);")
     with site.served():
         yield site
 
@@ -80,10 +76,6 @@ def option(module: str, name: str) -> str:
 
 @pytest.fixture
 def fresh(tmp_path: Path, mariadb_socket: Path) -> Site:
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
     return make_site(tmp_path, mariadb_socket, "portal_fresh")
 
 
@@ -638,17 +630,13 @@ def test_mailbox_agent_connects(site: Site) -> None:
 
 @pytest.fixture
 def redis_socket(tmp_path: Path) -> Iterator[Path]:
-    try:
-        redis()
-    except LookupError as reason:
-        pytest.skip(str(reason))
     with running_redis(tmp_path) as path:
         yield path
 
 
 def test_cache_and_sessions_in_redis(site: Site, redis_socket: Path) -> None:
     if "redis" not in site.php("echo implode(' ', get_loaded_extensions());").split():
-        pytest.skip("PHP lacks redis (apt-get install php-redis)")
+        lacking("PHP lacks redis (apt-get install php-redis)")
     place = {"host": f"unix://{redis_socket}", "port": 0}
     engine = {"class_name": "\\Bitrix\\Main\\Data\\CacheEngineRedis", "extension": "redis"}
     site.settings(

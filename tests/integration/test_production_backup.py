@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import needs
 
 from boxlift_reader import source
 from boxlift_reader.fault import DatabaseError, InterruptedPullError, PullError, RefusedError
@@ -30,9 +31,9 @@ from tests.integration.source_server import ME, OLD, Server
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        not all(map(shutil.which, ("mariadb-backup", "zstd", "mariadb-install-db", "rsync"))),
-        reason="mariadb-backup or zstd is not installed (apt-get install mariadb-backup zstd)",
+    needs(
+        *("mariadb-backup", "zstd", "mariadb-install-db", "rsync"),
+        package="mariadb-server-core mariadb-backup zstd rsync",
     ),
 ]
 NAME = "20261122100000"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import urllib.parse
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -14,8 +13,8 @@ import pytest
 from aiohttp import ClientSession
 
 from boxlift.verify.channel import messages, new_channel_id, sign
-from tests.integration.portal_site import Site, make_site, php, restore_sample
-from tests.integration.push_site import KEY, Push, redis, running_push, running_redis
+from tests.integration.portal_site import Site, restored_site
+from tests.integration.push_site import KEY, Push, running_push, running_redis
 
 WRONG_SIGNATURE = 4010
 PASSWORD = "a-new-password-1"
@@ -23,12 +22,6 @@ PASSWORD = "a-new-password-1"
 
 @pytest.fixture(scope="module")
 def push(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Push]:
-    try:
-        redis()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    if shutil.which("node") is None:
-        pytest.skip("node is not installed (apt-get install nodejs)")
     home = tmp_path_factory.mktemp("push")
     with running_redis(home) as path, running_push(home, path) as ports:
         yield ports
@@ -114,13 +107,8 @@ async def test_statistics(client: ClientSession, push: Push) -> None:
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory, mariadb_socket: Path, push: Push) -> Iterator[Site]:
     """The restored sample with an employee who can sign in; the queue server is still off."""
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    site = make_site(tmp_path_factory.mktemp("portal"), mariadb_socket, "portal_push")
-    restore_sample(site)
-    site.dbconn("define('BX_CRONTAB_SUPPORT', true);")
+    home = tmp_path_factory.mktemp("portal")
+    site = restored_site(home, mariadb_socket, "portal_push", "define('BX_CRONTAB_SUPPORT', true);")
     site.sql("UPDATE b_lang SET SERVER_NAME = 'portal.acme.example'")
     site.give_password("admin", PASSWORD)
     with site.served():

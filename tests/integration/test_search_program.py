@@ -14,7 +14,7 @@ import yaml
 from ansible.module_utils.boxlift_sql import Database
 
 from library.portal_index import due, is_emptied, progress, read_state, resumed, write_state
-from tests.integration.portal_site import REPOSITORY, Site, make_site, php, restore_sample
+from tests.integration.portal_site import REPOSITORY, Site, restored_site
 
 ROLE = REPOSITORY / "roles" / "portal_search"
 PROGRAM = ROLE / "files" / "portal_index.php"
@@ -67,13 +67,7 @@ final class Records
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, mariadb_socket: Path) -> Site:
     """A restored sample with an index column in its leads and classes that step, record and break."""
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    site = make_site(tmp_path_factory.mktemp("search"), mariadb_socket, SCHEMA)
-    restore_sample(site)
-    site.dbconn()
+    site = restored_site(tmp_path_factory.mktemp("search"), mariadb_socket, SCHEMA)
     site.sql("DELETE FROM b_module WHERE ID IN ('bitrix24', 'security')")
     site.sql("ALTER TABLE b_crm_lead ADD SEARCH_CONTENT MEDIUMTEXT NULL")
     site.sql("CREATE TABLE b_made_up (LEAD_ID INT PRIMARY KEY)")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.portal_site import REPOSITORY, Site, make_site, php, restore_sample
+from tests.integration.portal_site import REPOSITORY, Site, restored_site
 
 pytestmark = [
     pytest.mark.slow,
@@ -29,14 +29,7 @@ Update = Callable[..., subprocess.CompletedProcess[str]]
 
 @pytest.fixture
 def site(tmp_path: Path, mariadb_socket: Path) -> Site:
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    found = make_site(tmp_path / "site", mariadb_socket, "portal_final_1")
-    restore_sample(found)
-    found.dbconn()
-    return found
+    return restored_site(tmp_path / "site", mariadb_socket, "portal_final_1")
 
 
 @pytest.fixture

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
+from programs import needs
 
 from tests.templates.renderer import Renderer
 
 RELEASE: dict[str, Any] = {"portal_release": "final-1", "portal_release_record": {"release": {}}}
 NASTY = "it's a \\ 'secret' $x"
 
-pytestmark = pytest.mark.skipif(shutil.which("php") is None, reason="PHP is not installed")
+pytestmark = [pytest.mark.slow, needs("php", package="php-cli")]
 
 
 def evaluated(tmp_path: Path, text: str) -> Any:

@@ -76,10 +76,16 @@ def test_an_order(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changed", [{"release": "final-1"}, {"release": "clone-1/../.."}, {"database": "mysql`; DROP"}]
+    "changed",
+    [
+        {"release": "final-1"},
+        {"release": "clone-1/../.."},
+        {"database": "mysql`; DROP"},
+        {"method": "by pigeon"},
+    ],
 )
 def test_an_order_that_names_what_must_not_be_touched(tmp_path: Path, changed: dict[str, str]) -> None:
-    with pytest.raises(PullError, match="is no name of"):
+    with pytest.raises(PullError, match=r"is no (release|database|order) of a copy"):
         order(tmp_path, **changed)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import shutil
 import stat
 import subprocess
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 from ansible.parsing.vault import VaultLib, VaultSecret
+from programs import needs
 
 from boxlift.content import content_root
 from boxlift.errors import PreflightError, RefusedError, UsageError
@@ -102,7 +102,8 @@ def test_completing_adds_what_is_named_and_keeps_remarks(project: Project) -> No
     assert vault(project, "production")["vault_cache_password"] == "hers"
 
 
-@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+@pytest.mark.slow
+@needs("git", package="git")
 def test_version_control_is_kept_from_keys_links_and_letters(project: Project, tmp_path: Path) -> None:
     private = [
         *("backup/final.txt", "certificates/production.key", "certificates/production.key.next", "tell.txt"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 
 import pytest
@@ -11,6 +10,7 @@ from ansible.module_utils.boxlift_names import Names
 from ansible.module_utils.boxlift_serialized import SerializedError, looks_serialized, replaced
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from programs import needs
 
 from lab.generator.words import serialized
 
@@ -118,7 +118,8 @@ def test_nothing_changes_where_nothing_is_replaced(value: object) -> None:
         pytest.fail(packed)
 
 
-@pytest.mark.skipif(shutil.which("php") is None, reason="php is not installed (apt-get install php-cli)")
+@pytest.mark.slow
+@needs("php", package="php-cli")
 def test_php_reads_what_was_rewritten() -> None:
     value = {"domain": OLD, "deep": [{"url": f"https://{OLD}/я"}, -7, None]}
     packed = replaced(serialized(value), swap)

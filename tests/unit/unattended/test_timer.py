@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pwd
-import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 import typer
+from programs import needs
 from typer.testing import CliRunner
 
 from boxlift.cli import app
@@ -19,7 +19,7 @@ from boxlift.errors import UsageError
 from boxlift.project import Project, create
 from boxlift.unattended import TIMED, Timer, timer
 
-NEEDS_SYSTEMD = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd is not installed")
+NEEDS_SYSTEMD = needs("systemd-analyze", package="systemd")
 
 
 @pytest.fixture
@@ -117,6 +117,7 @@ def test_the_words_are_a_command_that_tells_how_it_ended(command: str) -> None:
     assert context.params.get("yes", True), "nobody is there to agree"
 
 
+@pytest.mark.slow
 @NEEDS_SYSTEMD
 @pytest.mark.parametrize("command", list(TIMED))
 def test_systemd_accepts_the_units(project: Project, command: str, tmp_path: Path) -> None:
@@ -136,6 +137,7 @@ def test_systemd_accepts_the_units(project: Project, command: str, tmp_path: Pat
     assert said == []
 
 
+@pytest.mark.slow
 @NEEDS_SYSTEMD
 def test_a_time_that_is_none_is_refused(project: Project) -> None:
     assert Timer(project, "clone", "Sun 03:00").next_time()
