@@ -27,6 +27,7 @@ from boxlift.project import Project, load
 CANARY = "canaryINtheLINK7c1f"
 """Signature of the backup's links: nobody may ever see it again."""
 ARGV = [sys.executable, "-c", "from boxlift.cli import main; main()"]
+VERIFICATION_FAILED = 7
 PERSON_NEXT = 8
 INTERRUPTED = 130
 

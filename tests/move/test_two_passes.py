@@ -15,8 +15,17 @@ import pytest
 
 from boxlift.lab.archive import Archive
 from boxlift.plan import Pass
+from boxlift.uploads import GIVEN_UP, MISSING
 from tests.lab.support import Outside
-from tests.move.support import CANARY, INTERRUPTED, PERSON_NEXT, Story, generated, offer
+from tests.move.support import (
+    CANARY,
+    INTERRUPTED,
+    PERSON_NEXT,
+    VERIFICATION_FAILED,
+    Story,
+    generated,
+    offer,
+)
 
 SCENARIO = """\
 rate: {connection: 1M, total: 3M}
@@ -158,7 +167,19 @@ def test_the_final_pass_goes_on_after_ctrl_c(story: Story, second: Archive, outs
         "lead sources are not confirmed"
         in story.boxlift("confirm", "start-box-sales", "--by", "Anna", code=6).errors
     )
-    story.go_on(Pass.FINAL, {"start-box-sales": lambda: every_lead_source_is_tested(story)})
+    story.go_on(Pass.FINAL, {"start-box-sales": lambda: every_lead_source_is_tested(story)}, until="approve")
+    story.boxlift("confirm", "approve", "--by", "Anna", "--pass", "final")
+
+
+def test_the_cloud_stays_while_it_has_the_only_copy_of_a_file(story: Story) -> None:
+    told = story.boxlift("run", "--pass", "final", "--yes", code=VERIFICATION_FAILED)
+    assert "uploaded files are not on the host" in told.errors
+    assert "next: boxlift verify uploads" in told.errors
+    refused = story.boxlift("confirm", "release-cloud", "--by", "Anna", "--pass", "final", code=6)
+    assert "uploaded files are not on the host" in refused.errors
+    evidence = story.project.root / "evidence" / "final-1"
+    (evidence / GIVEN_UP).write_bytes((evidence / MISSING).read_bytes())
+    story.go_on(Pass.FINAL, {})
     assert story.data("status")["done"] == "the final is complete"
     told = story.boxlift("rollback", code=6)
     assert "refused: " in told.errors
