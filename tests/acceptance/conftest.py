@@ -87,6 +87,19 @@ def setting(inventory: Inventory, portal_name: str) -> Setting:
 
 
 @pytest.fixture(scope="session")
+def marker(portal: Host) -> dict[str, Any]:
+    """Whose host the portal's is, and how far the move has come there."""
+    content: dict[str, Any] = json.loads(portal.file("/etc/boxlift/environment.json").content_string)
+    return content
+
+
+@pytest.fixture(scope="session")
+def is_open(marker: dict[str, Any]) -> bool:
+    """Whether people work in the portal: it does things by itself, and its rows are theirs."""
+    return (marker["environment"], marker["lifecycle"]) == ("production", "open")
+
+
+@pytest.fixture(scope="session")
 def server_database(database: Host) -> Database:
     """For questions about the server; every account may enter this one."""
     return Database(database, "information_schema")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -98,14 +97,10 @@ def test_every_file_of_a_bucket_that_is_here_is_seen(tmp_path: Path, content: by
 
 
 class Portal:
-    """A portal's host: what its marker and its agents' timer say."""
+    """A portal's host: what its agents' timer says."""
 
-    def __init__(self, lifecycle: str, environment: str, timer: str) -> None:
-        self._marker = json.dumps({"environment": environment, "lifecycle": lifecycle})
+    def __init__(self, timer: str) -> None:
         self._timer = timer
-
-    def file(self, _: str) -> SimpleNamespace:
-        return SimpleNamespace(content_string=self._marker)
 
     def check_output(self, command: str, *_: str) -> str:
         return "" if command.startswith("grep") else self._timer
@@ -138,7 +133,9 @@ def test_agents_that_do_not_run_are_seen(
 ) -> None:
     called = suite("portal/test_cron").test_agents_run_each_minute_where_they_may
     told: dict[str, Any] = {
-        "portal": Portal(lifecycle, environment, timer),
+        "portal": Portal(timer),
+        "marker": {"environment": environment},
+        "is_open": (environment, lifecycle) == ("production", "open"),
         "active_release": SimpleNamespace(name=release),
     }
     if good:

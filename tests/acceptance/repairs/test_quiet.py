@@ -22,9 +22,8 @@ ACTIVE_ROWS = {
 
 
 @pytest.fixture(autouse=True)
-def quiet_portal(portal: Host) -> None:
-    marker = json.loads(portal.file("/etc/boxlift/environment.json").content_string)
-    if marker["environment"] == "production" and marker["lifecycle"] == "open":
+def quiet_portal(is_open: bool) -> None:
+    if is_open:
         pytest.skip("the portal is open")
 
 
