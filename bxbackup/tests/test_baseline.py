@@ -11,6 +11,7 @@ from loading import Loading, write_dump
 
 from bxbackup.baseline import Baseline, Clock, take_baseline, write_baseline
 from bxbackup.errors import DatabaseError
+from bxbackup.rights import digest_statement
 
 STAGES = (
     b"CREATE TABLE `b_crm_status` (\n  `ID` int(11) NOT NULL AUTO_INCREMENT,\n"
@@ -57,6 +58,9 @@ def test_the_baseline_of_a_sample_says_what_its_manifest_says(
     assert set(said["hashes"]) == {"stages", "categories", "user_fields"}
     assert said["hashes"]["categories"] is None
     assert len(said["hashes"]["stages"]) == 64
+    assert {"b_group", "b_user_group"} <= set(said["rights"])
+    assert not {"b_user", "b_search_content_right"} & set(said["rights"])
+    assert said["rights"]["b_user_group"]["columns"][:2] == ["USER_ID", "GROUP_ID"]
 
 
 @pytest.mark.parametrize(
@@ -77,6 +81,45 @@ def test_hashes_follow_every_byte_and_nothing_else(
     loading.rows(change)
     after = baseline_of(loading, folder)
     assert (before.hashes == after.hashes) is same
+
+
+RIGHTS = (
+    b"CREATE TABLE `b_user_group` (\n  `USER_ID` int(11) NOT NULL,\n  `GROUP_ID` int(11) NOT NULL,\n"
+    b"  `SINCE` datetime DEFAULT NULL,\n  `NOTE` varchar(50) DEFAULT NULL\n)"
+    b" ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"
+)
+MEMBERS = (
+    b"INSERT INTO `b_user_group` VALUES\n(1, 1, '2026-01-02 03:04:05', NULL),\n(1, 2, NULL, ''),\n"
+    b"(2, 2, NULL, 'x|-'),\n(2, 2, NULL, 'x|-')"
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        ("UPDATE b_user_group SET GROUP_ID = 1 WHERE USER_ID = 2 LIMIT 1", False),
+        ("UPDATE b_user_group SET NOTE = '' WHERE USER_ID = 1 AND GROUP_ID = 1", False),
+        ("UPDATE b_user_group SET NOTE = 'X|-' WHERE USER_ID = 2", False),
+        ("DELETE FROM b_user_group WHERE USER_ID = 2 LIMIT 1", False),
+        ("DELETE FROM b_user_group WHERE USER_ID = 2", False),
+        ("INSERT INTO b_user_group VALUES (3, 1, NULL, NULL)", False),
+        ("ALTER TABLE b_user_group ORDER BY GROUP_ID DESC, USER_ID DESC", True),
+        ("ALTER TABLE b_user_group CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin", True),
+    ],
+)
+def test_a_right_more_or_less_is_seen(change: str, same: bool, tmp_path: Path, loading: Loading) -> None:
+    folder = write_dump(tmp_path / "dump", RIGHTS, MEMBERS)
+    before = baseline_of(loading, folder).rights["b_user_group"]
+    loading.rows(change)
+    question = digest_statement("b_user_group", before.columns)
+    assert (loading.rows(question)[0][0] == before.digest) is same
+
+
+def test_rows_of_ones_own_are_left_out(tmp_path: Path, loading: Loading) -> None:
+    before = baseline_of(loading, write_dump(tmp_path / "dump", RIGHTS, MEMBERS)).rights["b_user_group"]
+    loading.rows("INSERT INTO b_user_group VALUES (9, 1, NULL, NULL)")
+    question = digest_statement("b_user_group", before.columns, "USER_ID <> 9")
+    assert loading.rows(question)[0][0] == before.digest
 
 
 def test_an_empty_portal_has_a_baseline(tmp_path: Path, loading: Loading) -> None:

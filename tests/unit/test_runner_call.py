@@ -13,6 +13,7 @@ import ansible_runner
 import pytest
 
 import boxlift
+import bxbackup
 from boxlift.errors import BoxliftError, UsageError
 from boxlift.runner.environment import filtered, for_suite
 from boxlift.runner.playbook import Order, prepared, remove_work_folders
@@ -198,6 +199,7 @@ def test_environment_of_a_suite(tmp_path: Path) -> None:
     told = {"BOXLIFT_PASS": "rehearsal"}
     environment = for_suite(OPERATOR, tmp_path, Path("/r"), Path("/vault"), told)
     assert environment["ANSIBLE_VAULT_PASSWORD_FILE"] == "/vault"
-    assert environment["PYTHONPATH"] == str(Path(boxlift.__file__).resolve().parents[1])
+    own = {str(Path(str(package.__file__)).resolve().parents[1]) for package in (boxlift, bxbackup)}
+    assert set(environment["PYTHONPATH"].split(os.pathsep)) == own
     assert environment["BOXLIFT_PASS"] == "rehearsal"
     assert "canary" not in "".join(environment.values())

@@ -18,6 +18,7 @@ import pymysql
 from bxbackup.ddl import quoted_name
 from bxbackup.dump import find_dump
 from bxbackup.durable import read_json, write_json
+from bxbackup.rights import TABLES, digest_statement
 from bxbackup.server import Session, patiently, read_account, telling
 
 FORMAT = 1
@@ -66,6 +67,17 @@ class Ids:
 
 
 @dataclass(frozen=True, slots=True)
+class Rows:
+    """What a table's rows were, for a later look at the same columns.
+
+    :param digest: see :func:`bxbackup.rights.digest_statement`.
+    """
+
+    columns: list[str]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Clock:
     """When the dump was written, by the source's clock: `YYYY-MM-DD HH:MM:SS`.
 
@@ -88,6 +100,7 @@ class Baseline:
     :param ids: of every CRM, task and message table that counts.
     :param hashes: of `stages`, `categories`, `user_fields`: SHA-256 over every byte of their rows; None where
         the portal has no such table.
+    :param rights: rows of every table that says who may do what.
     """
 
     format: int
@@ -100,6 +113,7 @@ class Baseline:
     rows: dict[str, int]
     ids: dict[str, Ids]
     hashes: dict[str, str | None]
+    rights: dict[str, Rows]
 
 
 def write_baseline(
@@ -140,6 +154,7 @@ def take_baseline(
     ):
         with contextlib.suppress(pymysql.MySQLError):  # MySQL 8 shows AUTO_INCREMENT as of yesterday
             session.run("SET SESSION information_schema_stats_expiry = 0")
+        session.run("SET SESSION time_zone = '+00:00'")
         tables = [str(name) for (name,) in session.rows(_TABLES)]
         return Baseline(
             format=FORMAT,
@@ -152,6 +167,7 @@ def take_baseline(
             rows={name: _count(session, name) for name in tables},
             ids=_ids(session),
             hashes={name: _hash(raw, starts, tables) for name, starts in STRUCTURES.items()},
+            rights={name: _rows(session, name) for name in tables if TABLES.fullmatch(name)},
         )
 
 
@@ -168,6 +184,11 @@ def _ids(session: Session) -> dict[str, Ids]:
             highest = session.rows(" ".join(["SELECT MAX(", names[0], ") FROM", names[1]]))[0][0]
             found[str(table)] = Ids(None if highest is None else int(highest), int(following))
     return found
+
+
+def _rows(session: Session, table: str) -> Rows:
+    columns = [str(row[0]) for row in session.rows(f"SHOW COLUMNS FROM {quoted_name(table)}")]
+    return Rows(columns, str(session.rows(digest_statement(table, columns))[0][0]))
 
 
 def _hash(session: Session, names: tuple[str, ...], tables: list[str]) -> str | None:

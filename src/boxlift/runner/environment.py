@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import boxlift
+import bxbackup
 
 _KEEP = frozenset(
     {
@@ -90,9 +91,10 @@ def filtered(base: Mapping[str, str], content: Path, run: Path) -> dict[str, str
 def for_suite(
     base: Mapping[str, str], content: Path, run: Path, vault_password: Path, told: Mapping[str, str]
 ) -> dict[str, str]:
-    """Environment for a suite of tests: the same, and where it finds boxlift and the vault's password."""
+    """Environment for a suite of tests: the same, with our packages and the vault's password in it."""
+    places = dict.fromkeys(str(Path(str(own.__file__)).resolve().parents[1]) for own in (boxlift, bxbackup))
     return filtered(base, content, run) | {
         "ANSIBLE_VAULT_PASSWORD_FILE": str(vault_password),
-        "PYTHONPATH": str(Path(boxlift.__file__).resolve().parents[1]),
+        "PYTHONPATH": os.pathsep.join(places),
         **told,
     }
