@@ -31,6 +31,11 @@ INSERT IGNORE INTO b_event_message (ID, TIMESTAMP_X, EVENT_NAME, LID, ACTIVE, EM
 
 INSERT IGNORE INTO b_event_message_site (EVENT_MESSAGE_ID, SITE_ID) VALUES (1, 's1'), (2, 's1'), (3, 's1'), (4, 's1');
 
+-- A box has agents from the beginning: by the last run of one it is seen that cron works.
+INSERT INTO b_agent (MODULE_ID, SORT, NAME, ACTIVE, NEXT_EXEC, AGENT_INTERVAL, IS_PERIOD)
+  SELECT 'main', 100, 'CEvent::CleanUpAgent();', 'Y', NOW(), 60, 'N' FROM DUAL
+  WHERE NOT EXISTS (SELECT 1 FROM b_agent WHERE NAME = 'CEvent::CleanUpAgent();');
+
 INSERT IGNORE INTO b_option (MODULE_ID, NAME, VALUE) VALUES
   ('main', 'upload_dir', 'upload'),
   ('main', 'site_name', 'Портал'),
