@@ -48,7 +48,7 @@ class SqlError(Exception):
 
 
 class NoOptionFileError(SqlError):
-    """The host does not know how it reaches its database."""
+    """The host does not know how it reaches its database: the file is missing, or says nothing."""
 
 
 class NoConnectionError(SqlError):
@@ -66,8 +66,8 @@ def client_options(path: Path) -> dict[str, str]:
     """Group ``client`` of an option file, without the quotes around values.
 
     Raises:
-        NoOptionFileError: it is not there.
-        SqlError: it is not one. No line of it is quoted: that line may be the password.
+        NoOptionFileError: it is not there, or is none. No line is quoted: it may be the password.
+        SqlError: it cannot be read.
     """
     parser = configparser.RawConfigParser(allow_no_value=True, strict=False, delimiters=("=",))
     try:
@@ -80,13 +80,16 @@ def client_options(path: Path) -> dict[str, str]:
     except OSError as error:
         raise SqlError(f"{path} cannot be read: {error.strerror}") from error
     except (UnicodeDecodeError, configparser.Error):
-        raise SqlError(f"{path} is not a client option file; provisioning writes it anew") from None
+        raise NoOptionFileError(f"{path} is not a client option file; provisioning writes it anew") from None
     if not parser.has_section("client"):
-        raise SqlError(f"{path} has no group [client]; provisioning writes it anew")
-    return {
+        raise NoOptionFileError(f"{path} has no group [client]; provisioning writes it anew")
+    options = {
         name.replace("_", "-"): re.sub(r"""^(["'])(.*)\1$""", r"\2", value or "")
         for name, value in parser.items("client")
     }
+    if not options.get("port", "0").isdigit():
+        raise NoOptionFileError(f"{path} has no number as port; provisioning writes it anew")
+    return options
 
 
 def server_of(release: str, config_file: str, copies: str = "/var/lib/boxlift/clones") -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from ansible.module_utils.boxlift_sql import Database, NoOptionFileError, SqlError, client_options
+from ansible.module_utils.boxlift_sql import Database, NoOptionFileError, client_options
 
 
 def test_values_are_read_without_their_quotes(tmp_path: Path) -> None:
@@ -29,12 +29,19 @@ def test_a_host_without_the_file_is_told_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"password=canary\n", b"[client\npassword=canary", b"[client]\n=canary\n", b"[client]\n\xff"],
+    [
+        b"",
+        b"password=canary\n",
+        b"[client\npassword=canary",
+        b"[client]\n=canary\n",
+        b"[client]\n\xff",
+        b"[client]\nport",
+    ],
 )
 def test_a_broken_file_is_not_quoted(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "database.cnf"
     file.write_bytes(content)
-    with pytest.raises(SqlError, match="provisioning writes it anew") as caught:
+    with pytest.raises(NoOptionFileError, match="provisioning writes it anew") as caught:
         client_options(file)
     assert "canary" not in str(caught.value)
     assert caught.value.__cause__ is None

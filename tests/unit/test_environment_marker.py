@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from library.environment_marker import LIFECYCLE, Marker, MarkerFile, RefusedError, work
+from library.environment_marker import LIFECYCLE, Marker, MarkerFile, RefusedError, connected, work
 
 OWN: Marker = {
     "environment": "production",
@@ -141,3 +141,31 @@ def test_work_of_another_stage_is_refused(file: MarkerFile) -> None:
     with pytest.raises(RefusedError, match="is open, this needs empty or rehearsal"):
         act([file], lifecycle_in=["empty", "rehearsal"])
     assert not act([file], lifecycle_in=["open"])["changed"]
+
+
+class FailedError(Exception):
+    """What stands for the end of a module that failed."""
+
+
+def module_of(options: Path, state: str) -> Any:
+    def fail_json(msg: str) -> None:
+        raise FailedError(msg)
+
+    params = {"state": state, "config_file": str(options)}
+    return SimpleNamespace(params=params, check_mode=False, fail_json=fail_json)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"# a file that a full disk cut off\n[cli", b"[client]\n\xff", None]
+)
+def test_provisioning_may_write_anew_how_the_server_is_reached(tmp_path: Path, content: bytes | None) -> None:
+    options = tmp_path / "database.cnf"
+    if content is not None:
+        options.write_bytes(content)
+    with connected(module_of(options, "free_or_own")) as row:
+        assert row is None
+    with (
+        pytest.raises(FailedError, match="provisioning writes it"),
+        connected(module_of(options, "own")),
+    ):
+        pass
