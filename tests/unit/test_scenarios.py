@@ -75,16 +75,3 @@ def test_what_a_story_is_made_of_is_there(story: Story) -> None:
         for place in places:
             found = folder / place
             assert found.is_file() if verb == "side_effect" else any(found.rglob("test_*.py")), step
-
-
-def test_each_role_that_provisions_is_spoilt_and_repaired() -> None:
-    drifts = yaml.safe_load(
-        (REPOSITORY / "molecule/infrastructure/vars/drifts.yml").read_text(encoding="utf-8")
-    )
-    plays = yaml.safe_load((REPOSITORY / "playbooks/provision.yml").read_text(encoding="utf-8"))
-    roles = {
-        role if isinstance(role, str) else role["role"] for play in plays for role in play.get("roles", [])
-    }
-    # These look, or have nothing to do on a host of production that has everything.
-    idle = {"collisions", "variables", "database_tunnel", "mail_reader", "search_engine"}
-    assert roles - idle == {drift["name"].split(":")[0] for drift in drifts["drifts"]}
