@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.portal_site import Site, make_site, php, restore_sample
+from tests.integration.portal_site import Site, restored_site
 from tests.templates.renderer import Renderer, renderer_of
 
 PERIODIC = r"\Bitrix\Main\Config\Option::set('main', 'periodic_ran', 'Y');"
@@ -23,12 +23,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Renderer:
 @pytest.fixture(scope="module")
 def restored(tmp_path_factory: pytest.TempPathFactory, mariadb_socket: Path, example: Renderer) -> Site:
     """An open portal with the settings and the cron file that roles write."""
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    site = make_site(tmp_path_factory.mktemp("agents"), mariadb_socket, "portal_agents")
-    restore_sample(site)
+    site = restored_site(tmp_path_factory.mktemp("agents"), mariadb_socket, "portal_agents")
     site.sql("DELETE FROM b_module WHERE ID IN ('bitrix24', 'security')")
     folder = site.root / "bitrix/php_interface"
     release: dict[str, Any] = {"portal_release": "final-1", "portal_settings_mail_open": True}
