@@ -14,7 +14,7 @@ from tests.acceptance.business.test_crm import COMMENTS, LEADS
 from tests.acceptance.repairs.test_domain import ADDRESS
 from tests.acceptance.repairs.test_push import ATTACHMENTS, CHANNEL
 from tests.acceptance.repairs.test_search import FIND
-from tests.integration.portal_site import Site, make_site, php, restore_sample
+from tests.integration.portal_site import Site, restored_site
 
 
 class Local:
@@ -37,13 +37,7 @@ class Local:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory, mariadb_socket: Path) -> Site:
-    try:
-        php()
-    except LookupError as reason:
-        pytest.skip(str(reason))
-    site = make_site(tmp_path_factory.mktemp("questions"), mariadb_socket, "portal_questions")
-    restore_sample(site)
-    site.dbconn()
+    site = restored_site(tmp_path_factory.mktemp("questions"), mariadb_socket, "portal_questions")
     site.sql("DELETE FROM b_module WHERE ID IN ('bitrix24', 'security')")
     site.sql("UPDATE b_lang SET SERVER_NAME = 'portal.acme.example' WHERE LID = 's1'")
     return site
