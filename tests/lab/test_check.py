@@ -29,4 +29,5 @@ def test_a_prepared_lab_passes(project: Project) -> None:
         ("portal-1", "mail server"),
         ("final's backup", "fetch"),
         ("project", "packages"),
+        ("control node", "wheels"),
     }
