@@ -47,6 +47,11 @@ def test_setting(php: dict[str, Any], name: str, expected: str) -> None:
         assert actual.lower() in {expected.lower(), {"1": "on", "0": "", "": ""}.get(expected, expected)}
 
 
+def test_a_session_may_live_for_more_than_an_hour(php: dict[str, Any]) -> None:
+    # Where the portal's own lifetime is not looked at, PHP's counts: 24 minutes where nobody sets it.
+    assert int(php["settings"]["session.gc_maxlifetime"]) > 3600
+
+
 def test_pool_runs_as_the_portal_user(portal: Host) -> None:
     users = {
         line.strip() for line in portal.check_output("ps -C php-fpm8.2,php-fpm8.4 -o user= | sort -u").split()
