@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import yaml
 
 from boxlift.lab.errors import LabError
 from boxlift.lab.topology import TOPOLOGIES
+from tests.scenarios import connections
 from tests.scenarios.story import HOSTS, Story, chosen, command, environment, lab_of, stories
 
 REPOSITORY = Path(__file__).parents[2]
@@ -75,3 +77,11 @@ def test_what_a_story_is_made_of_is_there(story: Story) -> None:
         for place in places:
             found = folder / place
             assert found.is_file() if verb == "side_effect" else any(found.rglob("test_*.py")), step
+
+
+def test_a_box_gets_whatever_a_hostile_portal_acts_by(tmp_path: Path) -> None:
+    connections.write(tmp_path / "made" / "rows.sql", "utf8mb4_uca1400_nopad_ai_ci")
+    written = (tmp_path / "made" / "rows.sql").read_text(encoding="utf-8")
+    code = (REPOSITORY / "molecule/shared/files/hostile.php").read_text(encoding="utf-8")
+    read = set(re.findall(r"'(b_\w+)'", code))
+    assert {table for table in read if f"INSERT INTO `{table}` VALUES\n" in written} == read
