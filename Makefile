@@ -33,7 +33,7 @@ help:
 	echo 'make molecule-all  every story that there is: other platforms and topologies'
 	echo 'make unit       unit and template tests alone; PYTEST="-k plan" chooses, here and above'
 	echo 'make lint       ruff, mypy, yamllint, ansible-lint'
-	echo 'make bench      side-by-side benchmarks, less than half an hour'
+	echo 'make bench      side-by-side benchmarks, about an hour'
 	echo 'make clean-lab  remove all that the lab made, and nothing else'
 	echo 'make faults     write docs/faults.md anew from the tests of bxbackup'
 	echo 'make variables  write docs/variables.md anew from the roles'

@@ -16,9 +16,10 @@ REASONS = Path(__file__).with_name("reasons.toml")
 _HEAD = """\
 # How fast, and against what
 
-Written by `make bench BENCH=--write-docs` from one run; nothing in it is typed by hand but the
-reasons for figures that are not reached. All figures are ratios of commands that ran in turn in
-that run (A B A B …), so a machine that gets slower half-way changes both sides. The value is the
+Written by `make bench BENCH=--write-docs` from its results; nothing in it is typed by hand but the
+reasons for figures that are not reached, and a note on how the rows came about. All figures are
+ratios of commands that ran in turn in one run of their row (A B A B …), so a machine that gets
+slower half-way changes both sides. The value is the
 median of the ratios pair by pair, with the smallest and largest in brackets, unless a row says
 otherwise. What a command wrote is on the disk (`sync`) before its clock stops, on both sides.
 """
