@@ -127,7 +127,8 @@ def test_what_stays_is_reported_with_place_and_reason(session: Database, former:
 
 
 def test_names_come_from_what_the_repair_replaced_too(session: Database, former: str) -> None:
-    rules = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))["__portal_domain_rules"]
+    variables = yaml.safe_load((ROLE / "vars" / "main.yml").read_text(encoding="utf-8"))
+    rules = variables["__portal_domain_rules_address"]
     session.run(f"INSERT INTO {DATABASE}.b_lang_domain (LID, DOMAIN) VALUES ('s1', 'crm.acme.example')")
     aliases = next(rule for rule in rules if rule["id"] == "domain-aliases")
     aliases = {**aliases, "where": f"DOMAIN <> '{DOMAIN}'"}
