@@ -16,7 +16,7 @@ def test_machines_decided_what_they_decide_alone(project: Project) -> None:
         view = risk_view(project.root, journal, where, load_register(project.root))
     alone = {risk.id: risk.state for risk in view.risks if risk.detector is Detector.AUTOMATIC}
     assert alone == {
-        # one login belongs to two accounts of the generated backup; the lab's inventory gives the second another
+        # the generated backup has one login twice; the lab's inventory gives the second account another
         "old-passwords": RiskState.CLEARED,
         "search-index": RiskState.CLEARED,
         "task-comments": RiskState.CLEARED,
