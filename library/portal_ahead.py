@@ -177,7 +177,10 @@ def _seconds(
     seen = last.get("files", {})
     if not before.get("bytes") or not seen.get("size"):
         return None
-    database = before["seconds"] * database_bytes / before["bytes"]
+    # What the copy before has is taken over while the database travels.
+    database = max(
+        before["seconds"] * database_bytes / before["bytes"], last.get("begun", {}).get("seconds", 0.0)
+    )
     if method == "physical":
         database += last.get("prepare", {}).get("seconds", 0.0)
     looked_at = seen["seconds"] * figures["size"] / seen["size"]

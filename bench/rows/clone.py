@@ -71,6 +71,7 @@ class _Series:
     tools: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
     again: list[float] = field(default_factory=list)
+    taken: list[float] = field(default_factory=list)
     alone: list[float] = field(default_factory=list)
     meanwhile: list[float] = field(default_factory=list)
 
@@ -320,7 +321,9 @@ def _one(shop: Workshop, hosts: _Hosts, other: Database, found: _Series) -> None
     hosts.change()
     second, command = hosts.order()
     found.second.append(shop.run(command).seconds)
-    found.again.append(hosts.figures(second)["files"]["seconds"])
+    report = hosts.figures(second)
+    found.again.append(report["files"]["seconds"])
+    found.taken.append(report["begun"]["seconds"])
     hosts.remove(first, second)
     pages = _Pages(shop.database)
     with shop.database.pinned(int(_PRODUCTION)), pages.served():
@@ -349,6 +352,7 @@ def _whole(shop: Workshop) -> Outcome:
         "second copy s": statistics.median(series.second),
         "files first s": statistics.median(series.first),
         "files again s": statistics.median(series.again),
+        "taken over s": statistics.median(series.taken),
         "pages/s alone": statistics.median(series.alone),
         "pages/s while copied": statistics.median(series.meanwhile),
         "pages kept %": statistics.median(kept),
@@ -365,12 +369,13 @@ ROWS = (
         "`portal_clone`, with the command of `portal_reader` at the other end of a line of 118 MB/s in each "
         "direction, as 1 Gbit/s carries it, in place of SSH; the tools go over the same line, dump and rsync "
         "alike. Neither side encrypts. The files' seconds go from the database's last byte to the last file "
-        "in its place, local copying included; the database is prepared and started beside that, in both "
-        "copies of a pair. Production's server has written its changes to the data files before, as one that "
-        "has run for a day. The whole copy ends when its files are there, its database server answers and "
-        "rows and files were compared. Pages are rounds of 25 questions to production's database, before and "
-        "during a copy: they, that server and what the copy runs on production have one processor, what it "
-        "runs on staging has the other.",
+        "in its place; the database is prepared and started beside that, in both copies of a pair. What the "
+        "second takes over from the first it copies on its own host while the database travels, which has "
+        "seconds of its own (`taken over s`). Production's server has written its changes to the data files "
+        "before, as one that has run for a day. The whole copy ends when its files are there, its database "
+        "server answers and rows and files were compared. Pages are rounds of 25 questions to production's "
+        "database, before and during a copy: they, that server and what the copy runs on production have one "
+        "processor, what it runs on staging has the other.",
         _whole,
     ),
 )

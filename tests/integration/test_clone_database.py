@@ -228,7 +228,9 @@ def test_what_a_tester_wrote_into_a_shared_upload_is_in_no_further_copy(order: O
         each.folder.mkdir(parents=True)
         state = State(each.folder)
         state.bind(source="final-1", database=OLD, method="physical")
-        tree.pull(each, state, Status(each.folder))
+        status = Status(each.folder)
+        tree.begin(each, state, status)
+        tree.pull(each, state, status)
         assert (each.root / file).read_text() == production.read_text() == "file 1"
         link = each.base / "current"
         link.unlink(missing_ok=True)

@@ -84,7 +84,9 @@ def pull(order: Order) -> dict[str, Any]:
     order.folder.mkdir(parents=True, exist_ok=True)
     state = State(order.folder)
     state.bind(source=order.source, database=order.database, method=str(order.method))
-    tree.pull(order, state, Status(order.folder))
+    status = Status(order.folder)
+    tree.begin(order, state, status)
+    tree.pull(order, state, status)
     link = order.base / "current"
     link.unlink(missing_ok=True)
     link.symlink_to(f"releases/{order.release}")

@@ -111,5 +111,7 @@ def test_the_next_copy_is_reckoned_from_the_last(tmp_path: Path) -> None:
     assert ahead["database_travels"] == 500
     assert ahead["seconds"] == pytest.approx(10 * 2 + 5 + 3)
     assert reckoned(figures, measured(tmp_path), "logical", 2000)["seconds"] is None
+    slow = measured(tmp_path) | {"begun": {"seconds": 60.0}}
+    assert reckoned(figures, slow, "physical", 2000)["seconds"] == pytest.approx(60 + 5 + 3)
     (tmp_path / "last.json").write_text("{")
     assert measured(tmp_path) == {}

@@ -7,6 +7,7 @@ import errno
 import getpass
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -323,10 +324,11 @@ def test_what_was_copied_of_another_release_goes_with_its_server(
     monkeypatch.setattr(source, "ask", lambda *_: "final-1")
     monkeypatch.setattr(source, "run", lambda words, _: ran.append(words))
     monkeypatch.setattr(physical, "arrive", pull)
+    monkeypatch.setattr(tree, "begin", lambda *_: None)
     with pytest.raises(InterruptedPullError, match="enough"):
         main._fill(found, Status(found.folder))
     assert ran == [["systemctl", "stop", "boxlift-database@clone-20261122100000.service"]]
-    assert left == ["state.json"]
+    assert set(left) <= {"state.json", "status.json"}
 
 
 def test_a_database_that_is_pulled_again_wants_its_files_again(
@@ -374,12 +376,54 @@ def test_either_part_s_failure_ends_the_copy(
     monkeypatch.setattr(source, "ask", lambda *_: "final-1")
     monkeypatch.setattr(physical, "discard", lambda _: None)
     monkeypatch.setattr(physical, "arrive", lambda *_: None)
+    monkeypatch.setattr(tree, "begin", lambda *_: None)
     monkeypatch.setattr(physical, "serve", part("database"))
     monkeypatch.setattr(tree, "pull", part("files"))
     with main._alone(found), pytest.raises(InterruptedPullError, match=f"{guilty} failed"):
         main._copy(found)
     status = json.loads((found.folder / "status.json").read_text())
     assert (status["state"], status["exit"], status["error"]) == ("failed", 4, f"{guilty} failed")
+
+
+def test_the_former_copy_is_taken_over_while_the_database_travels(
+    second: Order, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Production's files come behind the database: those of the copy before are no reading of production."""
+
+    def travels(*_: object) -> None:
+        deadline = time.monotonic() + 60
+        while State(second.folder).figures("begun") == {}:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        raise InterruptedPullError("the line broke")
+
+    monkeypatch.setattr(source, "ask", lambda *_: "final-1")
+    monkeypatch.setattr(physical, "discard", lambda _: None)
+    monkeypatch.setattr(physical, "arrive", travels)
+    with main._alone(second), pytest.raises(InterruptedPullError, match="line broke"):
+        main._copy(second)
+    assert {name for name in contents(second.root) if not name.startswith("upload/")} == {
+        *("bitrix/same.php", "bitrix/modules/main/.settings.php", "index.php"),
+        *("bitrix/changed/a.php", "bitrix/gone/a.php"),
+    }
+    status = json.loads((second.folder / "status.json").read_text())
+    assert (status["stage"], status["bytes"]) == ("former copy", {"fetched": 0, "total": 0})
+
+
+def test_an_interruption_ends_a_stream_beside_other_work(tmp_path: Path) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    left = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3)
+    began = time.monotonic()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            crew.together(lambda: flow([["sleep", "600"], ["cat"]]), lambda: None)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, left)
+    assert time.monotonic() - began < 60
 
 
 LOGGED = """echo "begun" >>{folder}/log
@@ -406,8 +450,9 @@ ME = getpass.getuser()
 
 def pull_files(found: Order) -> dict[str, Any]:
     found.folder.mkdir(parents=True, exist_ok=True)
-    state = State(found.folder)
-    tree.pull(found, state, Status(found.folder))
+    state, status = State(found.folder), Status(found.folder)
+    tree.begin(found, state, status)
+    tree.pull(found, state, status)
     return state.figures("files")
 
 

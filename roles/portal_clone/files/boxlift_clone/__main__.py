@@ -49,16 +49,18 @@ def _fill(order: Order, status: Status) -> None:
         physical.discard(order)
     _forget_old(order, state)
     _same_release(order)
-    # Files after the database: no row then points to a file that came later than the copy.
+    # Files after the database: no row then points to a file that came later than the copy. The former
+    # copy's are here already.
+    arrive = physical.arrive if order.method is Method.PHYSICAL else logical.pull
+    with status.beside() as database, status.beside() as files:
+        crew.together(partial(arrive, order, state, database), partial(tree.begin, order, state, files))
     if order.method is Method.PHYSICAL:
-        physical.arrive(order, state, status)
         # What has arrived is of a moment that has passed: files may come while it is made to serve.
         with status.beside() as database:
             crew.together(
                 partial(physical.serve, order, state, database), partial(tree.pull, order, state, status)
             )
     else:
-        logical.pull(order, state, status)
         tree.pull(order, state, status)
     status.stage("check")
     missing = rows.check(order)

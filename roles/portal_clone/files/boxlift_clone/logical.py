@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from boxlift_reader import source, sql
-from boxlift_reader.state import State, Status
+from boxlift_reader.state import State, Strand
 from boxlift_reader.stream import flow
 
 from .order import Order
@@ -18,7 +18,7 @@ _OF_NOBODY = (
 accounts are none here. No line within a value begins so, as a dump writes its line ends as two characters."""
 
 
-def pull(order: Order, state: State, status: Status) -> None:
+def pull(order: Order, state: State, status: Strand) -> None:
     """Pull production's database into a database of this host's server; what is there of it goes first."""
     if state.done("database"):
         return

@@ -21,6 +21,7 @@ def write(order: Order, state: State) -> None:
         "method": str(order.method),
         "database": database,
         "prepare": state.figures("prepare"),
+        "begun": state.figures("begun"),
         "files": files,
         "lag_seconds": round(files["as_of"] - database["as_of"], 1),
         "attachments": order.attachments,

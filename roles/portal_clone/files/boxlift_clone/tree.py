@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from boxlift_reader import crew, rsync, source
-from boxlift_reader.state import State, Status
+from boxlift_reader.state import State, Status, Strand
 
 from . import former
 from .order import Order
@@ -20,29 +20,41 @@ _CLONE_FILE = 0x40049409
 """FICLONE of linux/fs.h: a file that shares its blocks with another until one of them is written to."""
 
 
-def pull(order: Order, state: State, status: Status) -> None:
-    """Bring the copy's files to what production has now."""
+def begin(order: Order, state: State, status: Strand) -> None:
+    """Begin with what the former copy has: work of this host alone, which waits for nothing of production.
+
+    Code is copied, uploads are shared where the file system can. An interrupted run's are gone on with.
+    """
     if state.done("files"):
         return
     began = time.monotonic()
+    # Nothing of it travels.
+    status.stage("former copy", 0)
     order.root.mkdir(mode=0o755, parents=True, exist_ok=True)
     shutil.chown(order.root, order.owner, order.owner)
+    if order.former is not None and all(path.name == order.upload for path in order.root.iterdir()):
+        former.begin(order.former, order.root, [f"/{order.upload}", *order.left_out])
+    if _shares(order):
+        _share(order)
+    state.measure("begun", {"seconds": round(time.monotonic() - began, 2)})
+
+
+def pull(order: Order, state: State, status: Status) -> None:
+    """Bring what the copy began with to what production has now."""
+    if state.done("files"):
+        return
+    began = time.monotonic()
     shared = _shares(order)
     moved: list[rsync.Moved] = []
 
     def code() -> None:
         with status.beside() as strand:
             strand.stage("files")
-            # What an interrupted run has left is gone on with.
-            if order.former is not None and all(path.name == order.upload for path in order.root.iterdir()):
-                former.begin(order.former, order.root, [f"/{order.upload}", *order.left_out])
             moved.append(_rsync(order, _rest(order), strand.moved))
 
     def uploads() -> None:
         with status.beside() as strand:
             strand.stage("uploads")
-            if shared:
-                _share(order)
             moved.append(_rsync(order, _uploads(order, links=not shared), strand.moved))
 
     parts = (code, uploads) if order.attachments else (code,)

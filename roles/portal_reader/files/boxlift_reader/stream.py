@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import IO
 
+from . import crew
+
 _BLOCK = 1 << 18
 _LAST_WORDS = 2000
 """Bytes of a program's errors that are kept."""
@@ -83,28 +85,21 @@ def flow(
     with ExitStack() as stack:
         errors = [stack.enter_context(tempfile.TemporaryFile()) for _ in chain]
         running: list[subprocess.Popen[bytes]] = []
-        try:
-            for words, file in zip(chain, errors, strict=True):
-                running.append(
-                    subprocess.Popen(
-                        list(words),
-                        stdin=subprocess.PIPE if running else subprocess.DEVNULL,
-                        stdout=subprocess.DEVNULL if len(running) == len(chain) - 1 else subprocess.PIPE,
-                        stderr=file,
-                        bufsize=0,
-                    )
-                )
-            pumps = _pumps(running, rate_kb, tell)
-            for pump in pumps:
-                pump.start()
-            for pump in pumps:
-                pump.join()
-            codes = [process.wait() for process in running]
-        finally:
-            for process in running:
-                if process.poll() is None:
-                    process.kill()
-                    process.wait()
+        for words, file in zip(chain, errors, strict=True):
+            program = crew.started(
+                words,
+                stdin=subprocess.PIPE if running else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL if len(running) == len(chain) - 1 else subprocess.PIPE,
+                stderr=file,
+                bufsize=0,
+            )
+            running.append(stack.enter_context(program))
+        pumps = _pumps(running, rate_kb, tell)
+        for pump in pumps:
+            pump.start()
+        for pump in pumps:
+            pump.join()
+        codes = [process.wait() for process in running]
         broken = None
         for number, code in enumerate(codes):
             # A program that could not go on because the next one had gone is not the one to blame.
