@@ -26,6 +26,10 @@ _KINDS: Mapping[str, Callable[[Any], object]] = {"Path": Path, "Method": Method,
 """Types of an order's fields that JSON does not know."""
 
 
+def _as_it_is(value: Any) -> object:
+    return value
+
+
 def read(order: type[Any], path: Path, what: str, names: Mapping[str, re.Pattern[str]]) -> dict[str, Any]:
     """Read the role's file: a value for each field of the order.
 
@@ -36,8 +40,7 @@ def read(order: type[Any], path: Path, what: str, names: Mapping[str, re.Pattern
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         values = {
-            field.name: _KINDS.get(str(field.type), lambda value: value)(told[field.name])
-            for field in fields(order)
+            field.name: _KINDS.get(str(field.type), _as_it_is)(told[field.name]) for field in fields(order)
         }
         for name, pattern in names.items():
             if not pattern.match(values[name]):
