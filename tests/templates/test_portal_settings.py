@@ -101,3 +101,10 @@ def test_on_a_server_of_somebody_else_s_each_session_sets_its_time_zone(lab: Ren
     assert text.endswith("$this->queryExecute(\"SET SESSION time_zone='Europe/Moscow'\");\n")
     assert lab.value("database", "database_check_session_timezone", **given) == "Europe/Moscow"
     assert lab.value("database", "database_check_session_timezone") == ""
+
+
+def test_nothing_counts_on_the_zip_module_that_debian_lacks(lab: Renderer) -> None:
+    # portal_runtime A5: a backup may bring both options switched on.
+    options = lab.value("portal_settings", "__portal_settings_options", portal_settings_release="final-1")
+    wanted = {("disk", "disk_nginx_mod_zip_enabled", "N"), ("rest", "enable_mod_zip", "N")}
+    assert {(option["module"], option["name"], option["value"]) for option in options} >= wanted
