@@ -32,6 +32,9 @@ $boxliftDone = false;
 register_shutdown_function(static function () use (&$result, &$boxliftDone) {
     while (ob_get_level() > 0) { ob_end_clean(); }
     $fatal = error_get_last();
+    if ($fatal !== null && in_array($fatal['type'], [E_PARSE, E_COMPILE_ERROR], true)) {
+        $fatal['message'] .= " in {$fatal['file']}:{$fatal['line']}";
+    }
     $error = $boxliftDone ? null : ($fatal['message'] ?? 'the portal ended the script');
     $answer = ['result' => $result, 'error' => $error];
     echo "\\n@MARK@", json_encode($answer, JSON_INVALID_UTF8_SUBSTITUTE), "\\n";
@@ -105,7 +108,8 @@ def answer(output: str, errors: str, code: int, mark: str) -> Any:
         raise PhpError(f"PHP ended with {code}: {said or 'without a word'}")
     told = json.loads(tail.strip().splitlines()[0])
     if told["error"] is not None:
-        raise PhpError(told["error"])
+        # What led to an error that nobody caught may name arguments, passwords among them.
+        raise PhpError(told["error"].partition("\nStack trace:")[0])
     return told["result"]
 
 

@@ -47,6 +47,21 @@ def test_nothing_is_switched_on_staging_without_a_fence() -> None:
         assert fence < switch
 
 
+def test_a_copy_is_asked_itself_after_it_was_made_quiet_and_before_it_is_served() -> None:
+    told = str(tasks("playbooks/clone_to_preproduction.yml"))
+    places = [
+        told.index(f"'name': '{role}'{entry}")
+        for role, entry in (
+            ("portal_quiet", ""),
+            ("firewall", ", 'tasks_from': 'fenced'"),
+            ("portal_clone", ", 'tasks_from': 'serve'"),
+            ("portal_clone", ", 'tasks_from': 'verified'"),
+            ("release", ""),
+        )
+    ]
+    assert places == sorted(places)
+
+
 def test_the_key_goes_from_this_host_even_when_the_source_has_gone_away() -> None:
     away = ["delegate_to" in task for task in tasks("roles/portal_reader/tasks/withdraw.yml")]
     assert away == sorted(away)
