@@ -62,6 +62,21 @@ final class Records
     }
 }
 """
+TYPES = """<?php
+namespace Bitrix\\Crm\\Update;
+final class Types
+{
+    private function __construct(private readonly int $type) {}
+    public static function create(int $type): self { return new self($type); }
+    public function bulkBuild(array $ids): void
+    {
+        $connection = \\Bitrix\\Main\\Application::getConnection();
+        foreach ($ids as $id) {
+            $connection->queryExecute("INSERT INTO b_made_types VALUES ({$this->type}, $id)");
+        }
+    }
+}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +92,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, mariadb_socket: Path) -> Site
     (modules / "agent/search/breakingsearchcontentrebuildagent.php").write_text(BREAKS)
     (modules / "update/steps.php").write_text(STEPS)
     (modules / "update/records.php").write_text(RECORDS)
+    (modules / "update/types.php").write_text(TYPES)
     return site
 
 
@@ -127,6 +143,33 @@ class Unit:
     def known(self, name: str) -> dict[str, Any]:
         found: dict[str, Any] = read_state(self.state).get(name, {})
         return found
+
+
+def test_cards_of_every_type_are_built_once(site: Site, tmp_path: Path) -> None:
+    """Also where each step is cut after one batch, a type has no cards, and one has lost its table."""
+    site.sql("CREATE TABLE b_made_types (TYPE INT, ID INT, PRIMARY KEY (TYPE, ID))")
+    site.sql("CREATE TABLE b_made_type (ENTITY_TYPE_ID INT PRIMARY KEY, TABLE_NAME VARCHAR(64))")
+    site.sql(
+        "INSERT INTO b_made_type VALUES"
+        " (128, 'b_made_128'), (130, 'b_made_130'), (132, 'b_lost'), (134, 'b_made_134')"
+    )
+    for number, rows in ((128, 250), (130, 0), (134, 3)):
+        site.sql(f"CREATE TABLE b_made_{number} (ID INT PRIMARY KEY)")
+        if rows:
+            site.sql(f"INSERT INTO b_made_{number} SELECT seq FROM seq_1_to_{rows}")
+    types = {
+        "id": "types",
+        "kind": "types",
+        "module": "crm",
+        "class": "Bitrix\\Crm\\Update\\Types",
+        "method": "create",
+        "table": "b_made_type",
+    }
+    unit = Unit(site, tmp_path, types)
+    assert unit.run() == 0, unit.said
+    built = dict(site.sql("SELECT TYPE, COUNT(*) FROM b_made_types GROUP BY TYPE"))
+    assert built == {128: 250, 134: 3}
+    assert (unit.known("types")["done"], unit.known("types")["total"]) == (253, 253)
 
 
 def test_all_kinds_to_the_end(site: Site, tmp_path: Path) -> None:
@@ -278,5 +321,6 @@ def test_the_roles_list_is_sound() -> None:
             "agent": {"class", "progress"},
             "stepper": {"class"},
             "records": {"class", "method", "table"},
+            "types": {"class", "method", "table"},
         }
         assert needed[index["kind"]] <= index.keys(), index["id"]

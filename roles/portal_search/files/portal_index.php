@@ -10,6 +10,7 @@
  *     site     CSearch::ReIndexAll, which hands its position back (portal_runtime F2)
  *     agent    class with getInstance()->enable() and doRun() (F3)
  *     stepper  class with execAgent(), called until it returns an empty text (F3); `restart` begins it anew
+ *     types    class::method(ENTITY_TYPE_ID)->bulkBuild(IDs) for the rows of each TABLE_NAME in `table` (F3)
  *     records  class::method(ID) for each row of `table` that has none in `index` (`key` names its column)
  *
  * An index that is done and `empty` had nothing to hold, which is not the same as one that was emptied later.
@@ -151,6 +152,8 @@ function step(array $index, array $known, int $seconds): array
             } while ($goesOn && time() < $until);
             $total = $total ?? $known['total'] ?? 0;
             return ['position' => 1, 'done' => $goesOn ? $done : $total, 'total' => $total, 'finished' => !$goesOn];
+        case 'types':
+            return types($index, $known, $until);
         default:
             return records($index, $known, $until);
     }
@@ -180,6 +183,44 @@ function records(array $index, array $known, int $until): array
         }
     } while (count($rows) === BATCH && time() < $until);
     return ['position' => $last, 'done' => $done, 'total' => max($total, $done), 'finished' => count($rows) < BATCH];
+}
+
+/** One step over the cards of each type that a portal's people made; the position is [type, last ID]. */
+function types(array $index, array $known, int $until): array
+{
+    $connection = \Bitrix\Main\Application::getConnection();
+    [$type, $last] = $known['position'] ?? [0, 0];
+    $made = $connection->query('SELECT ENTITY_TYPE_ID, TABLE_NAME FROM ' . identifier($index['table'])
+        . ' WHERE ENTITY_TYPE_ID >= ' . (int)$type . ' ORDER BY ENTITY_TYPE_ID')->fetchAll();
+    $tables = array_filter(
+        array_column($made, 'TABLE_NAME', 'ENTITY_TYPE_ID'),
+        static fn (string $table): bool => $connection->isTableExists($table)
+    );
+    $total = $known['total'] ?? array_sum(array_map(
+        static fn (string $table): int => number('SELECT COUNT(*) FROM ' . identifier($table)),
+        $tables
+    ));
+    $done = (int)($known['done'] ?? 0);
+    foreach ($tables as $number => $table) {
+        $last = $number === (int)$type ? (int)$last : 0;
+        $type = $number;
+        $builder = [$index['class'], $index['method']]($type);
+        do {
+            $ids = array_map('intval', array_column($connection->query(
+                'SELECT ID FROM ' . identifier($table) . " WHERE ID > $last ORDER BY ID LIMIT " . BATCH
+            )->fetchAll(), 'ID'));
+            if ($ids !== []) {
+                $builder->bulkBuild($ids);
+                $last = end($ids);
+                $done += count($ids);
+                if (time() >= $until) {
+                    return ['position' => [$type, $last], 'done' => $done, 'total' => max($total, $done),
+                        'finished' => false];
+                }
+            }
+        } while (count($ids) === BATCH);
+    }
+    return ['position' => [(int)$type, (int)$last], 'done' => $done, 'total' => max($total, $done), 'finished' => true];
 }
 
 $save = static function () use (&$state, $config): void {
