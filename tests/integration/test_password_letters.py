@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -150,3 +153,78 @@ def test_the_final_pass_asks_until_when_links_must_live(site: Site, play: Play) 
     named = {"portal_users_pass": "rehearsal", "portal_users_recipients": ["anna@acme.example"]}
     assert play("letters", portal_users_work_begins="", given=json.dumps(named)).returncode == 0
     assert [letter["To"] for letter in site.letters()] == ["anna@acme.example"]
+
+
+@pytest.fixture
+def guarded(site: Site) -> Callable[[], tuple[str, str]]:
+    """A portal whose captcha guards the recovery of passwords: what its database says of it, and its code."""
+    site.option("main", "captcha_restoring_password", "Y")
+
+    def seen() -> tuple[str, str]:
+        ((value,),) = site.sql(
+            "SELECT VALUE FROM b_option WHERE MODULE_ID = 'main' AND NAME = 'captcha_restoring_password'"
+        )
+        name = "'main', 'captcha_restoring_password', 'none'"
+        return value, site.php(f"echo \\Bitrix\\Main\\Config\\Option::get({name});")
+
+    assert seen() == ("Y", "Y")
+    return seen
+
+
+def test_the_captcha_is_back_when_the_letters_are_out(
+    site: Site, play: Play, guarded: Callable[[], tuple[str, str]]
+) -> None:
+    done = play("main", "letters")
+    assert done.returncode == 0, said(done)
+    assert sorted(letter["To"] for letter in site.letters()) == ["anna@acme.example", "boris@acme.example"]
+    assert guarded() == ("Y", "Y")
+
+
+def test_the_captcha_is_back_when_the_letters_fail(
+    site: Site, play: Play, guarded: Callable[[], tuple[str, str]]
+) -> None:
+    assert play("main").returncode == 0
+    code = site.root / "bitrix/modules/main/classes/general/user.php"
+    code.write_text(code.read_text().replace("function SendPassword(", "function SendNothing("))
+    failed = play("letters")
+    assert failed.returncode != 0
+    assert "CUser::SendPassword" in said(failed), said(failed)
+    assert site.letters() == []
+    assert guarded() == ("Y", "Y")
+
+
+def chain(process: int) -> list[int]:
+    """A process and those that started it, up to what this test started."""
+    found: list[int] = []
+    while process not in (0, 1, os.getpid()):
+        found.append(process)
+        status = Path(f"/proc/{process}/stat").read_text()
+        process = int(status.rpartition(")")[2].split()[1])
+    return found
+
+
+def kill_while_it_mails(marker: Path) -> None:
+    """Kill the play, its module and PHP as soon as a letter is on its way."""
+    while not (marker.is_file() and marker.read_text().endswith("\n")):
+        time.sleep(0.02)
+    for process in reversed(chain(int(marker.read_text()))):
+        os.kill(process, signal.SIGKILL)
+
+
+def test_the_captcha_is_back_in_the_run_after_one_that_was_killed(
+    site: Site, play: Play, guarded: Callable[[], tuple[str, str]], tmp_path: Path
+) -> None:
+    assert play("main").returncode == 0
+    sendmail = site.home / "sendmail"
+    works, marker = sendmail.read_text(), tmp_path / "mails"
+    sendmail.write_text(f"#!/bin/sh\necho $$ > {marker}\nexec sleep 60\n")
+    killer = threading.Thread(target=kill_while_it_mails, args=[marker], daemon=True)
+    killer.start()
+    killed = play("letters")
+    assert killed.returncode == -signal.SIGKILL, said(killed)
+    killer.join()
+    assert guarded() == ("N", "N")
+    sendmail.write_text(works)
+    after = play("letters")
+    assert [letter["To"] for letter in site.letters()][-1] == "boris@acme.example", said(after)
+    assert guarded() == ("Y", "Y")
