@@ -99,6 +99,17 @@ def test_a_copy_is_fenced(lab: Renderer) -> None:
     assert rules[-1] == "counter name egress_refused reject with icmpx admin-prohibited"
 
 
+@pytest.mark.parametrize(("given", "port"), [({}, 25), ({"mail_relay_port": 587}, 587)])
+def test_the_fence_lets_mail_for_the_one_address_to_the_port_of_its_server(
+    lab: Renderer, given: dict[str, int], port: int
+) -> None:
+    server = "meta skuid postfix ip daddr { 192.0.2.25 }"
+    rule = f'{server} tcp dport {{ {port} }} accept comment "mail for the one address"'
+    caught = ruleset(lab, "staging-1", mail_relay_mode="catch_all", **given)
+    assert rule in chain(caught, "output")
+    assert "mail for the one address" not in ruleset(lab, "staging-1", **given)
+
+
 def test_the_time_is_asked_by_its_own_account(example: Renderer) -> None:
     rules = chain(ruleset(example, "staging-1"), "output")
     assert 'meta skuid systemd-timesync udp dport { 123 } accept comment "time"' in rules
