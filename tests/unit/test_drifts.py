@@ -25,7 +25,7 @@ def without_a_drift() -> set[str]:
     return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
-def test_each_role_is_spoilt_and_repaired_or_stands_in_the_list() -> None:
+def test_each_role_is_spoilt_and_repaired_or_leaves_nothing() -> None:
     spoilt = {drift.role for file in FOUND for drift in read(file)}
     idle = without_a_drift()
     assert spoilt | idle == ROLES

@@ -23,6 +23,7 @@ from boxlift.verify.inventory import Inventory, Setting
 from boxlift.verify.sip import Line
 from tests.certificates import Holder
 from tests.scenarios.deployment import Deployment, Seller
+from tests.scenarios.drift import drifts
 
 Presented = Callable[[], dict[tuple[str, int], str]]
 
@@ -167,65 +168,23 @@ def test_a_deployment_that_was_killed_is_finished_by_the_next(
     assert deployment.play("deploy_certificate").changed == []
 
 
-# By host: what somebody does, how one sees it, and what one sees where all is well.
-DRIFTS = {
-    "the portal's key can be read by all": (
-        "portal-1",
-        "chmod 0644 /etc/ssl/boxlift/pairs/*/privkey.pem",
-        "stat --dereference --format %a /etc/ssl/boxlift/privkey.pem",
-        "600",
-    ),
-    "the portal's certificate is gone": (
-        "portal-1",
-        "rm /etc/ssl/boxlift/fullchain.pem",
-        "test -s /etc/ssl/boxlift/fullchain.pem && echo there",
-        "there",
-    ),
-    "the telephony server's key can be read by all": (
-        "pbx-1",
-        "chmod 0644 /etc/asterisk/keys/boxlift-*.key",
-        "stat --format %a /etc/asterisk/keys/boxlift-*.key",
-        "600",
-    ),
-    "its settings for SIP are gone": (
-        "pbx-1",
-        "sed -i '/BEGIN boxlift/,/END boxlift/d' /etc/asterisk/pjsip.conf",
-        "grep -c 'BEGIN boxlift' /etc/asterisk/pjsip.conf",
-        "1",
-    ),
-    "its settings for websockets name another file": (
-        "pbx-1",
-        "sed -i 's/^tlscertfile.*/tlscertfile=somewhere.pem/' /etc/asterisk/http.conf",
-        "grep -c '^tlscertfile.*keys/boxlift-' /etc/asterisk/http.conf",
-        "1",
-    ),
-    "it is off for good": (
-        "pbx-1",
-        "systemctl disable --now asterisk",
-        "systemctl is-active asterisk && systemctl is-enabled asterisk",
-        "active\nenabled",
-    ),
-}
-
-
 def test_what_somebody_spoilt_is_repaired(
     inventory: Inventory, deployment: Deployment, seller: Seller, names: list[str], presented: Presented
 ) -> None:
     bought = seller.sell(names)
     assert deployment.run([bought, seller.middle]).code == 0
 
-    def seen() -> dict[str, str]:
-        return {
-            name: str(inventory.connect(host).run(probe).stdout).strip()
-            for name, (host, _, probe, _) in DRIFTS.items()
-        }
+    told = drifts("certificate")
 
-    healthy = {name: drift[-1] for name, drift in DRIFTS.items()}
+    def seen() -> dict[str, str]:
+        return {drift.name: drift.seen(inventory.connect(drift.host)) for drift in told}
+
+    healthy = {drift.name: drift.healthy for drift in told}
     assert seen() == healthy
-    for host, cause, *_ in DRIFTS.values():
-        inventory.connect(host).check_output(cause)
+    for drift in told:
+        inventory.connect(drift.host).check_output(drift.cause)
     found = seen()
-    assert [name for name in DRIFTS if found[name] == healthy[name]] == []
+    assert [name for name in healthy if found[name] == healthy[name]] == []
     outcome = deployment.play("deploy_certificate")
     assert outcome.code == 0, outcome.output
     assert seen() == healthy
