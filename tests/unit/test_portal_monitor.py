@@ -1,15 +1,19 @@
-"""What the monitor tells, when, and what it compares with. Its looks themselves are proved on the lab."""
+"""What the monitor tells, when, and what it compares with; each look's level at its limit and beside it."""
 
 from __future__ import annotations
 
 import json
+import os
 import socket
+import ssl
+import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage, Message
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from aiosmtpd.controller import Controller
@@ -244,3 +248,168 @@ def test_a_change_is_one_line_by_mail_and_nothing_else_is(
     assert {(letter["To"], letter["Bcc"], letter["Auto-Submitted"]) for letter in letters} == {
         ("ops@acme.example", None, "auto-generated")
     }
+
+
+Looked = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def page(monitor: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Looked:
+    """Look at a page of a portal that is nowhere; the levels that come of it."""
+
+    def looked(
+        *,
+        days: float = 100.0,
+        seconds: float = 0.05,
+        status: int = 200,
+        cms: str = "Portal",
+        text: str = "<html>",
+    ) -> dict[str, str]:
+        now, clock = 1_800_000_000.0, SimpleNamespace(now=0.0)
+        answer = SimpleNamespace(status=status, headers={"X-Powered-CMS": cms}, read=text.encode)
+
+        def request(*_: object, **__: object) -> None:
+            clock.now += seconds
+
+        monkeypatch.setattr(
+            monitor, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: clock.now), raising=True
+        )
+        secure = SimpleNamespace(getpeercert=lambda: {"notAfter": "the end"})
+        context = SimpleNamespace(wrap_socket=lambda *_, **__: nullcontext(secure))
+        monkeypatch.setattr(ssl, "create_default_context", lambda: context)
+        monkeypatch.setattr(ssl, "cert_time_to_seconds", lambda _: now + days * 86400)
+        monkeypatch.setattr(socket, "create_connection", lambda *_, **__: nullcontext())
+        connection = SimpleNamespace(request=request, getresponse=lambda: answer)
+        monkeypatch.setattr(monitor.http.client, "HTTPSConnection", lambda *_, **__: connection)
+        for name in ("_services", "_room", "_push", "_database", "_disk"):
+            monkeypatch.setattr(monitor.Monitor, name, lambda _: iter(()))
+        given = settings(
+            authority="",
+            web_address="127.0.0.1",
+            page="/auth/",
+            page_seconds=3,
+            page_rate=10,
+            certificate_days=21,
+        )
+        checks = list(monitor.Monitor(given, []).look())
+        return {check.name: check.level for check in checks} | {
+            f"{check.name} says": check.measured for check in checks
+        }
+
+    return looked
+
+
+@pytest.mark.parametrize(
+    ("days", "level"),
+    [(21.5, "ok"), (21, "ok"), (20.9, "warn"), (7, "warn"), (6.9, "bad"), (0, "bad"), (-1, "bad")],
+)
+def test_a_certificate_that_ends_is_a_warning_and_then_an_alarm(
+    page: Looked, days: float, level: str
+) -> None:
+    found = page(days=days)
+    assert found["certificate"] == level
+    assert found["page"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "page_level", "rate_level"),
+    [(0.0625, "ok", "ok"), (0.125, "ok", "warn"), (3, "ok", "warn"), (3.125, "bad", "warn")],
+)
+def test_a_slow_page_is_a_warning_and_then_an_alarm(
+    page: Looked, seconds: float, page_level: str, rate_level: str
+) -> None:
+    found = page(seconds=seconds)
+    assert (found["page"], found["page rate"]) == (page_level, rate_level)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"status": 502}, "/auth/ answers 502"),
+        ({"status": 400}, "/auth/ answers 400"),
+        ({"cms": "Portal (DEMO)"}, "the portal runs without its licence key"),
+        ({"cms": "", "text": "<form id='__wizard_form'>"}, "the wizard answers"),
+        ({"text": "<form id='__wizard_form'>"}, "the wizard answers"),
+    ],
+)
+def test_a_page_that_is_not_the_portal_s_is_an_alarm(
+    page: Looked, given: dict[str, object], said: str
+) -> None:
+    found = page(**given)
+    assert (found["page"], found["page says"]) == ("bad", said)
+
+
+def test_a_redirect_is_an_answer(page: Looked) -> None:
+    assert page(status=302)["page"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("printed", "level", "said"),
+    [
+        ("", "ok", "none failed"),
+        ("\n", "ok", "none failed"),
+        ("redis-server@push.service loaded failed failed Redis\n", "bad", "redis-server@push.service failed"),
+        (
+            "a.service loaded failed failed A\nb.timer loaded failed failed B\n",
+            "bad",
+            "a.service, b.timer failed",
+        ),
+    ],
+)
+def test_a_failed_unit_is_an_alarm(
+    monitor: ModuleType, monkeypatch: pytest.MonkeyPatch, printed: str, level: str, said: str
+) -> None:
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        assert command[:2] == ["systemctl", "--failed"]
+        return subprocess.CompletedProcess(command, 0, printed)
+
+    monkeypatch.setattr(monitor.subprocess, "run", run)
+    (check,) = monitor.Monitor(settings(), [])._services()
+    assert (check.level, check.measured) == (level, said)
+
+
+LEVELS = [(11, "ok"), (10, "ok"), (9.9, "warn"), (5, "warn"), (4.9, "bad"), (0, "bad")]
+
+
+@pytest.mark.parametrize(("percent", "level"), LEVELS)
+@pytest.mark.parametrize("kind", ["space", "inodes"])
+def test_little_room_is_a_warning_and_then_an_alarm(
+    monitor: ModuleType, monkeypatch: pytest.MonkeyPatch, kind: str, percent: float, level: str
+) -> None:
+    free = {"space": 500, "inodes": 500} | {kind: int(percent * 10)}
+    # What root alone may still fill counts for nobody.
+    found = SimpleNamespace(
+        f_bavail=free["space"],
+        f_bfree=1000,
+        f_blocks=1000,
+        f_favail=free["inodes"],
+        f_ffree=1000,
+        f_files=1000,
+    )
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
+    checks = monitor.Monitor(settings(free_percent=10, folders=["/", "/srv/portal"]), [])._room()
+    others = {f"{name} of {folder}": "ok" for name in free for folder in ("/", "/srv/portal")}
+    assert {check.name: check.level for check in checks} == others | {
+        f"{kind} of {folder}": level for folder in ("/", "/srv/portal")
+    }
+
+
+def test_a_file_system_without_inodes_is_not_full(
+    monitor: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = SimpleNamespace(f_bavail=500, f_blocks=1000, f_favail=0, f_files=0)
+    monkeypatch.setattr(os, "statvfs", lambda _: found)
+    checks = monitor.Monitor(settings(free_percent=10, folders=["/"]), [])._room()
+    assert [(check.name, check.level) for check in checks] == [("space of /", "ok")]
+
+
+@pytest.mark.parametrize(
+    ("answer", "level"), [([], "bad"), ([{"pid": 1}], "ok"), ([{"pid": 1}] * 3, "ok"), ({"error": 1}, "bad")]
+)
+def test_a_push_server_without_processes_is_an_alarm(
+    monitor: ModuleType, monkeypatch: pytest.MonkeyPatch, answer: object, level: str
+) -> None:
+    monkeypatch.setattr(monitor, "requested", lambda *_: json.dumps(answer).encode())
+    (check,) = monitor.Monitor(settings(push_status_url="http://127.0.0.1:8895/server-stat"), [])._push()
+    assert check.level == level
+    assert list(monitor.Monitor(settings(push_status_url=""), [])._push()) == []

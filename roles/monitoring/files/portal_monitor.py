@@ -124,7 +124,9 @@ class Monitor:
             raise ValueError(f"{self._settings['page']} answers {answer.status}")
         licence = answer.headers.get("X-Powered-CMS", "")
         if "DEMO" in licence or "__wizard_form" in text:
-            raise ValueError("the portal runs without its licence key" if licence else "the wizard answers")
+            raise ValueError(
+                "the portal runs without its licence key" if "DEMO" in licence else "the wizard answers"
+            )
         return time.monotonic() - began
 
     def _services(self) -> Iterator[Check]:
