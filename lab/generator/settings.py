@@ -126,6 +126,8 @@ class Configuration:
             ("imopenlines", "portal_url"): url,
             ("intranet", "portal_name"): f"{COMPANY} 🚀",
             ("intranet", "portal_url"): url,
+            ("intranet", "search_file_extension_exe_doc"): '/opt/cloud/bin/catdoc -d utf-8 "#FILE_NAME#"',
+            ("intranet", "search_file_extension_exe_pdf"): "",
             ("intranet", "trusted_hosts"): serialized([domain, f"www.{domain}", "пример.example"]),
             ("landing", "portal_url"): url,
             ("landing", "pub_path_s1"): "/pub/site/",

@@ -62,6 +62,16 @@ def test_every_index_is_built_or_being_built(
         assert set(states.values()) <= {"done", "absent"}, states
 
 
+def test_programs_that_read_files_are_there(portal: Host, active_release: Release) -> None:
+    """The cloud's commands name its own folders; without a row the portal calls Debian's (portal_runtime F5)."""
+    rows = active_release.database.rows(
+        "SELECT NAME, VALUE FROM b_option WHERE MODULE_ID = 'intranet'"
+        " AND NAME LIKE 'search\\_file\\_extension\\_exe\\_%' AND VALUE <> ''"
+    )
+    called = {name: command.split()[0].strip("\"'") for name, command in rows}
+    assert {name: file for name, file in called.items() if portal.run("command -v %s", file).failed} == {}
+
+
 def test_index_is_not_empty(active_release: Release, built: dict[str, Any]) -> None:
     if built["indexes"].get("site", {}).get("empty"):
         pytest.skip("the portal had nothing that the site index could hold")
