@@ -59,7 +59,7 @@ def test_the_callers_read_the_active_release_and_no_other_folder(ask: Ask, optio
     answer = ask(f"rsync --server --sender {options} . {path}")
     assert answer.returncode == 0
     assert answer.stdout.endswith(
-        f"/portal's/releases/final-1 -n 15 ionice -c 3 rsync --server --sender {options} . ./\n"
+        f"/portal's/releases/final-1 -n 19 ionice -c 3 rsync --server --sender {options} . ./\n"
     )
 
 
