@@ -63,7 +63,7 @@ def test_every_index_is_built_or_being_built(
 
 
 def test_programs_that_read_files_are_there(portal: Host, active_release: Release) -> None:
-    """The cloud's commands name its own folders; without a row the portal calls Debian's (portal_runtime F5)."""
+    """The cloud's commands name its folders; without a row the portal calls Debian's (portal_runtime F5)."""
     rows = active_release.database.rows(
         "SELECT NAME, VALUE FROM b_option WHERE MODULE_ID = 'intranet'"
         " AND NAME LIKE 'search\\_file\\_extension\\_exe\\_%' AND VALUE <> ''"

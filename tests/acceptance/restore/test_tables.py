@@ -55,12 +55,43 @@ def test_next_ids_equal_the_baseline(restored_release: Release, baseline: dict[s
 
 
 def test_one_collation(restored_release: Release, setting: Setting) -> None:
+    """That of the database, of every table and column in Unicode; binary ones compare bytes on purpose."""
+    schema = restored_release.database.name
+    unicode = "LIKE 'utf8%' AND {0} NOT LIKE '%\\_bin' AND table_schema = '" + schema + "'"
     rows = restored_release.database.rows(
-        "SELECT collation_name, COUNT(*) FROM information_schema.columns"
-        f" WHERE table_schema = '{restored_release.database.name}' AND collation_name LIKE 'utf8%'"
-        " AND collation_name NOT LIKE '%\\_bin' GROUP BY 1"
+        "SELECT 'the database', default_collation_name FROM information_schema.schemata"
+        f" WHERE schema_name = '{schema}' UNION"
+        " SELECT table_name, table_collation FROM information_schema.tables"
+        f" WHERE table_collation {unicode.format('table_collation')} UNION"
+        " SELECT CONCAT(table_name, '.', column_name), collation_name FROM information_schema.columns"
+        f" WHERE collation_name {unicode.format('collation_name')}"
     )
-    assert {row[0] for row in rows} == {setting("portal_database_collation")}
+    wanted = setting("portal_database_collation")
+    assert {name: collation for name, collation in rows if collation != wanted} == {}
+    assert len(rows) > 1
+
+
+def test_other_charsets_are_told(restored_release: Release) -> None:
+    """Tables keep a charset that is not Unicode; the product's own check names them (portal_runtime A4)."""
+    schema = restored_release.database.name
+    rows = restored_release.database.rows(
+        "SELECT table_name, character_set_name FROM information_schema.columns"
+        f" WHERE table_schema = '{schema}' AND table_name LIKE 'b\\_%'"
+        " AND character_set_name NOT LIKE 'utf8%' GROUP BY 1, 2"
+    )
+    if rows:
+        told = ", ".join(f"{table} ({charset})" for table, charset in rows)
+        pytest.skip(f"kept in the charset of the backup, which the portal's own check complains of: {told}")
+
+
+def test_no_table_has_an_old_row_format(restored_release: Release) -> None:
+    """A dump's table may name one, and keeps it (portal_runtime A4)."""
+    rows = restored_release.database.rows(
+        "SELECT table_name, row_format FROM information_schema.tables"
+        f" WHERE table_schema = '{restored_release.database.name}' AND table_name LIKE 'b\\_%'"
+        " AND row_format IN ('Redundant', 'Compact')"
+    )
+    assert dict(rows) == {}, "ALTER TABLE ... ROW_FORMAT=DYNAMIC for each"
 
 
 def test_views_work(restored_release: Release) -> None:

@@ -11,7 +11,9 @@ from boxlift.verify.release import Release
 from tests.acceptance.restore.test_tables import (
     expected_tables,
     test_every_table_equals_the_manifest,
+    test_no_table_has_an_old_row_format,
     test_one_collation,
+    test_other_charsets_are_told,
     test_restore_is_done,
     test_views_work,
 )
@@ -19,7 +21,9 @@ from tests.acceptance.restore.test_tables import (
 __all__ = [
     "expected_tables",
     "test_every_table_equals_the_manifest",
+    "test_no_table_has_an_old_row_format",
     "test_one_collation",
+    "test_other_charsets_are_told",
     "test_restore_is_done",
     "test_views_work",
 ]
