@@ -89,8 +89,10 @@ class Renderer:
         """A template of the role; an undefined variable is an error."""
         source = (ROOT / "roles" / role / "templates" / template).read_text(encoding="utf-8")
         templar = Templar(loader=self.loader, variables=self._layers(role, host, given))
-        # Without this Ansible would turn a rendered JSON file into a structure.
-        return str(templar.copy_with_new_env().template(trust_as_template(source), convert_data=False))
+        engine = templar.copy_with_new_env()
+        # Without the one Ansible would turn a rendered JSON file into a structure; the other is what its own
+        # action says of templates: what they escape is theirs.
+        return str(engine.template(trust_as_template(source), convert_data=False, escape_backslashes=False))
 
 
 def renderer_of(name: str, folder: Path, inventory_hosts: dict[str, Any] = HOSTS) -> Renderer:
