@@ -17,7 +17,9 @@ PLAYBOOKS = [
     "activate_release.yml",
     "repair_portal.yml",
     "open_portal.yml",
+    "monitor_portal.yml",
     "send_password_letters.yml",
+    "remove_leftovers.yml",
 ]
 
 
