@@ -8,6 +8,7 @@ from typing import Any
 
 import yaml
 
+from tests.acceptance.portal.test_web import INSTALLERS
 from tests.templates.renderer import ROOT, Renderer
 
 FOLDERS = ["box", "final-1", "kept-1", "rehearsal-1", "somebody-elses"]
@@ -61,6 +62,10 @@ def test_installers_go_from_each_folder_and_nothing_else_does(tmp_path: Path) ->
     assert done.returncode == 0, done.stdout
     left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
     assert left == set(kept)
+
+
+def test_the_suite_looks_for_what_the_role_removes(example: Renderer) -> None:
+    assert sorted(example.value("leftovers", "__leftovers_installers")) == sorted(INSTALLERS)
 
 
 def test_a_release_is_without_installers_before_it_is_served() -> None:

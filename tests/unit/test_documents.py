@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import ansible
@@ -29,6 +30,8 @@ DOCUMENTS = sorted(
 PLAYBOOKS = sorted(REPOSITORY.glob("playbooks/*.yml"))
 PLAIN = re.compile(r"^(?:# )?(?:[A-Z_]+=\S+ )*(?:ansible-playbook|ansible) (?!ended).*$", re.MULTILINE)
 PLACE = "-i acme/inventory --vault-password-file FILE"
+BEGIN = 100
+"""Characters by which a paragraph is known."""
 LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 
@@ -58,6 +61,14 @@ def test_plain_ansible_is_called_in_one_form(document: Path) -> None:
         for playbook in re.findall(r"\S*\w+\.yml\b", re.sub(r"@\S+", "", line)):
             assert playbook.startswith("playbooks/")
             assert (REPOSITORY / playbook).is_file()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_no_paragraph_stands_there_twice(document: Path) -> None:
+    """Not even with another end, as two changes of one paragraph leave it; rows and figures may be alike."""
+    lines = document.read_text(encoding="utf-8").splitlines()
+    begins = Counter(line[:BEGIN] for line in lines if len(line) > BEGIN and not line.startswith(("|", " ")))
+    assert [begin for begin, times in begins.items() if times > 1] == []
 
 
 def test_the_form_of_plain_ansible_reads_inventory_and_vault(tmp_path: Path) -> None:
