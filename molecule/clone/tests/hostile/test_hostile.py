@@ -44,6 +44,14 @@ PAGES = [
 DUE = "UPDATE b_agent SET NEXT_EXEC = NOW() - INTERVAL 1 HOUR, DATE_CHECK = NULL, RUNNING = 'N'"
 WAYS = [("tcp", port) for port in (22, 25, 53, 80, 443, 587, 993, 5060, 8025)]
 WAYS += [("udp", port) for port in (53, 123, 5060)]
+OUTREACH = {
+    *("payment", "receipt", "messenger", "integration", "token", "event", "phone", "calendar"),
+    *("conversion", "network", "login", "short message", "letter", "tcp/993", "tcp/5060", "udp/5060"),
+}
+"""How production goes out each time that its agents run, as the sinks tell it: hostile.php's kinds, a letter,
+mailboxes, telephony. Short messages that wait go once."""
+PATIENCE = 10
+"""Seconds after which the sinks have told all: they listen to a connection's first words for five."""
 ECHO = """
 import socket, sys
 address = sys.argv[1]
@@ -76,6 +84,24 @@ class World:
         found = [(entry["peer"], entry["at"]) for entry in self.sinks.requests() + self.sinks.connections()]
         found += [(mail["peer"], mail["received"]) for mail in self.sinks.mails()]
         return sum(peer in self.outside.addresses[host] and moment >= self.began for peer, moment in found)
+
+    def outreach(self, host: str) -> set[str]:
+        """The ways by which `staging` or `production` went out since the count began; short messages ever."""
+        peers = self.outside.addresses[host]
+        found: set[str] = set()
+        for call in self.sinks.requests():
+            way = "short message" if "message_to=" in call["body"] else call["headers"].get("X-Hostile")
+            if way and call["peer"] in peers and (call["at"] >= self.began or way == "short message"):
+                found.add(way)
+        found |= {
+            f"{entry['protocol']}/{entry['port']}"
+            for entry in self.sinks.connections()
+            if entry["peer"] in peers and entry["at"] >= self.began
+        }
+        letters = [mail for mail in self.sinks.mails("client@example.test") if mail["subject"] == "Hostile"]
+        if any(mail["peer"] in peers and mail["received"] >= self.began for mail in letters):
+            found.add("letter")
+        return found
 
     def assert_nothing_left(self) -> None:
         """No packet of the copy's came anywhere."""
@@ -164,10 +190,13 @@ def test_the_copy_has_what_is_hostile(twin: Release, staging_host: Host) -> None
 
 
 def test_production_reaches_the_sinks(world: World, production_host: Host, source: Release) -> None:
-    """So they would see a copy that does the same."""
+    """By every way that it has, so they would see a copy that takes one of them."""
     work_off(production_host, source)
-    seen = {call["headers"].get("X-Hostile") for call in world.sinks.requests() if call["at"] >= world.began}
-    assert seen >= {"payment", "receipt", "messenger", "token"}
+    for _ in range(PATIENCE):
+        if world.outreach("production") >= OUTREACH:
+            break
+        time.sleep(1)
+    assert OUTREACH - world.outreach("production") == set()
     world.assert_production_goes_on()
 
 
