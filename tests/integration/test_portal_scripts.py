@@ -12,7 +12,7 @@ import pytest
 from ansible.module_utils.boxlift_php import run_php
 from ansible.module_utils.boxlift_sql import Database
 
-from library import portal_applications, portal_modules, portal_registration
+from library import portal_applications, portal_modules, portal_option, portal_registration
 from tests.integration.portal_site import Site, restored_site
 
 SCHEMA = "portal_scripts"
@@ -58,6 +58,30 @@ def module(site: Site) -> SimpleNamespace:
 def option(site: Site, name: str) -> str | None:
     rows = site.sql("SELECT VALUE FROM b_option WHERE MODULE_ID = 'rest' AND NAME = %s", name)
     return str(rows[0][0]) if rows else None
+
+
+def test_what_the_cloud_could_do_is_switched_off_and_its_programs_go(
+    site: Site, module: SimpleNamespace
+) -> None:
+    """Options of portal_settings and portal_search: a switch of the cloud, and commands in its folders."""
+    given = [
+        {"module": "rest", "name": "enable_mod_zip", "value": "N"},
+        {"module": "intranet", "name": "search_file_extension_exe_doc", "value": None},
+        {"module": "intranet", "name": "search_file_extension_exe_xls", "value": None},
+    ]
+    site.option("rest", "enable_mod_zip", "Y")
+    site.option("intranet", "search_file_extension_exe_doc", '/opt/cloud/bin/catdoc "#FILE_NAME#"')
+
+    def changed() -> list[str]:
+        answer = run_php(module, portal_option.SCRIPT, {"options": given, "dry": False})
+        if answer["stale"]:
+            answer = run_php(module, portal_option.SCRIPT, {"options": given, "dry": False})
+        return list(answer["changed"])
+
+    assert changed() == ["rest/enable_mod_zip", "intranet/search_file_extension_exe_doc"]
+    assert option(site, "enable_mod_zip") == "N"
+    assert site.sql("SELECT NAME FROM b_option WHERE NAME REGEXP '^search_file'") == []
+    assert changed() == []
 
 
 def register(module: SimpleNamespace, *, anew: bool = False, dry: bool = False) -> dict[str, Any]:
