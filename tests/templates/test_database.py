@@ -42,6 +42,13 @@ def test_sizes_can_be_given(example: Renderer) -> None:
     assert found["innodb_log_file_size"] == "128M"
 
 
+def test_slow_statements_are_logged(example: Renderer) -> None:
+    assert settings(example)["slow_query_log"] == "ON"
+    assert settings(example)["slow_query_log_file"] == "/var/log/mysql/slow.log"
+    assert settings(example)["long_query_time"] == "2"
+    assert settings(example, database_slow_query_seconds=0.5)["long_query_time"] == "0.5"
+
+
 def test_server_lives_in_the_portals_time_zone(lab: Renderer) -> None:
     assert "Environment=TZ=Europe/Moscow\n" in lab.text("database", "timezone.conf.j2")
 

@@ -158,6 +158,93 @@ def test_uploaded_scripts_are_data(lab: Renderer) -> None:
     assert "Content-Security-Policy" in upload
 
 
+def refused(block: str, folder: str, path: str) -> bool:
+    """Whether the first expression in a folder's location that matches a path refuses it."""
+    inside = block[block.index(f"  location ^~ {folder} {{") :]
+    inside = inside[: inside.index("\n  }\n")]
+    for kind, pattern, body in re.findall(
+        r"^    location (~\*?) (\S+) \{\n((?:      .*\n|    add_header .*\n)+?)    \}", inside, re.MULTILINE
+    ):
+        if re.search(pattern, path, re.IGNORECASE if kind == "~*" else 0):
+            return str(body).strip() == "return 403;"
+    return False
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/upload/1c_exchange/import.xml", True),
+        ("/upload/1c_catalog0/offers.php", True),
+        ("/upload/1C_Exchange/picture.svg", True),
+        ("/upload/disk/.htaccess", True),
+        ("/upload/disk/1c_exchange/import.xml", False),
+        ("/upload/disk/1/report.pdf", False),
+        ("/upload/disk/1/page.php", False),
+    ],
+)
+def test_what_1c_exchanges_and_hidden_files_are_nobodys(lab: Renderer, path: str, expected: bool) -> None:
+    assert refused(server(site(lab), "443"), "/upload/", path) is expected
+
+
+def test_text_is_compressed_for_everybody_behind_a_proxy_too(lab: Renderer) -> None:
+    lines = [line.strip().rstrip(";") for line in server(site(lab), "443").splitlines()]
+    said = dict(line.split(" ", 1) for line in lines if line.startswith("gzip"))
+    types = set(said.pop("gzip_types").split())
+    assert said == {
+        "gzip": "on",
+        "gzip_vary": "on",
+        "gzip_proxied": "any",
+        "gzip_comp_level": "4",
+        "gzip_min_length": "1024",
+    }
+    # HTML is always compressed; what is compressed by itself is not compressed again.
+    assert {"text/css", "application/json", "application/javascript", "image/svg+xml"} <= types
+    assert not {"text/html", "image/png", "image/jpeg", "application/zip", "application/pdf"} & types
+
+
+@pytest.mark.parametrize("path", ["/.well-known/caldav", "/.well-known/carddav/", "/.well-known/CardDAV"])
+def test_a_calendar_is_led_to_its_place(lab: Renderer, path: str) -> None:
+    block = server(site(lab), "443")
+    (pattern,) = re.findall(r"location ~\* (\S+) \{\n    return 301 /bitrix/groupdav\.php/;\n  \}", block)
+    assert re.search(pattern, path, re.IGNORECASE)
+    assert not denied(block, path)
+    assert not re.search(pattern, "/x/.well-known/caldav", re.IGNORECASE)
+
+
+@pytest.mark.parametrize(
+    ("path", "split"),
+    [
+        ("/bitrix/groupdav.php/company/calendar/1/", ("/bitrix/groupdav.php", "/company/calendar/1/")),
+        ("/bitrix/groupdav.php", ("/bitrix/groupdav.php", None)),
+    ],
+)
+def test_groupdav_gets_the_rest_of_the_path(lab: Renderer, path: str, split: tuple[str, str | None]) -> None:
+    block = server(site(lab), "443")
+    own = block[block.index(r"  location ~ ^/bitrix/groupdav\.php(/|$) {") :]
+    own = own[: own.index("\n  }\n")]
+    (pattern,) = re.findall(r"fastcgi_split_path_info (\S+);", own)
+    found = re.search(pattern, path)
+    assert found is not None
+    assert found.groups() == split
+    for line in (
+        "fastcgi_param SCRIPT_FILENAME $realpath_root$fastcgi_script_name;",
+        "fastcgi_param PATH_INFO $fastcgi_path_info;",
+        "fastcgi_pass unix:/run/php/portal.sock;",
+    ):
+        assert f"    {line}" in own, line
+
+
+def test_a_path_of_groupdav_reaches_its_location(lab: Renderer) -> None:
+    """The first expression that matches wins: none before it may."""
+    patterns = re.findall(r"^  location (~\*?) (\S+) \{$", server(site(lab), "443"), re.MULTILINE)
+    first = next(
+        pattern
+        for kind, pattern in patterns
+        if re.search(pattern, "/bitrix/groupdav.php/company/", re.IGNORECASE if kind == "~*" else 0)
+    )
+    assert first == r"^/bitrix/groupdav\.php(/|$)"
+
+
 def test_a_copy_is_hidden(lab: Renderer) -> None:
     block = server(site(lab, "staging-1"), "443")
     assert 'X-Robots-Tag "noindex, nofollow"' in block

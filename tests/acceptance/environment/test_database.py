@@ -12,6 +12,7 @@ SETTINGS = {
     "innodb_default_row_format": "dynamic",
     "tx_isolation": "READ-COMMITTED",
     "character_set_server": "utf8mb4",
+    "slow_query_log": "ON",
 }
 
 

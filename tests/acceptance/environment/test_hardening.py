@@ -31,7 +31,14 @@ PROBE = f"{RELEASES}/boxlift-probe"
 SECRETS = {
     "/etc/shadow": "",
     "/etc/boxlift/database.cnf": "",
+    "/etc/boxlift/monitoring.json": "",
     "/etc/ssl/boxlift/privkey.pem": "",
+    "/etc/ssl/boxlift/pairs/*/privkey.pem": "",
+    "/etc/mysql/boxlift/server.key": "mysql",
+    "/etc/letsencrypt/archive/*/privkey*.pem": "",
+    "/etc/letsencrypt/accounts/*/*/*/private_key.json": "",
+    "/etc/nginx/portal.htpasswd": "www-data",
+    "/var/lib/boxlift/reader/key": "",
     "/etc/postfix/relay_password": "",
     "/etc/bxbackup/*/source": "",
     "/etc/bxbackup/*/client.cnf": "",
@@ -43,7 +50,7 @@ SECRETS = {
     "/srv/portal/current/bitrix/php_interface/dbconn.php": "portal",
     "/srv/portal/current/bitrix/license_key.php": "portal",
 }
-ACCOUNTS = ["mysql", "nobody", "portal", "postfix", "push-server", "redis", "www-data"]
+ACCOUNTS = ["caught-mail", "mysql", "nobody", "portal", "postfix", "push-server", "redis", "www-data"]
 KERNEL = {
     "mount": "mount -t tmpfs none /mnt",
     "namespace": "unshare --user true",
