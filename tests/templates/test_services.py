@@ -1,6 +1,7 @@
 """Redis instances, push server instances, mail relay, Asterisk."""
 
 import json
+import re
 
 import pytest
 
@@ -73,6 +74,46 @@ def test_production_mails_everybody(lab: Renderer) -> None:
     assert "myhostname = portal.acme.example\n" in text
     assert "recipient_canonical_maps" not in text
     assert "discard" not in text
+
+
+def relayed(renderer: Renderer, **given: str) -> dict[str, str]:
+    """Settings of Postfix."""
+    lines = renderer.text("mail_relay", "main.cf.j2", **given).splitlines()
+    return dict(
+        re.split(" =(?: |$)", line, maxsplit=1) for line in lines if line and not line.startswith("#")
+    )
+
+
+def test_a_mail_server_that_wants_an_account_gets_it(lab: Renderer) -> None:
+    given = {
+        "mail_relay_host": "mail.acme.example",
+        "mail_relay_port": "587",
+        "mail_relay_user": "portal@acme.example",
+        "mail_relay_password": "canary-password",
+    }
+    found = relayed(lab, **given)
+    assert {name: value for name, value in found.items() if "sasl" in name} == {
+        "smtp_sasl_auth_enable": "yes",
+        "smtp_sasl_password_maps": "texthash:/etc/postfix/relay_password",
+        "smtp_sasl_security_options": "noanonymous",
+    }
+    # Postfix looks the account up by what the relay is called, letter by letter.
+    assert found["relayhost"] == "[mail.acme.example]:587"
+    assert lab.value("mail_relay", "__mail_relay_next_hop", **given) == found["relayhost"]
+    # Everybody may read the settings.
+    assert "canary" not in str(found)
+    assert "libsasl2-modules" in lab.value("mail_relay", "__mail_relay_packages", **given)
+
+
+def test_without_an_account_none_is_shown(lab: Renderer) -> None:
+    assert [name for name in relayed(lab, mail_relay_user="") if "sasl" in name] == []
+
+
+@pytest.mark.parametrize("level", ["none", "may", "encrypt", "verify"])
+def test_mail_is_as_secret_on_its_way_as_is_asked(lab: Renderer, level: str) -> None:
+    found = relayed(lab, mail_relay_tls=level)
+    assert found["smtp_tls_security_level"] == level
+    assert found["smtp_tls_CApath"] == "/etc/ssl/certs"
 
 
 ACCOUNT = {"getent_passwd": {"caught-mail": ["x", "107", "112", "", "/var/mail/caught", ""]}}
