@@ -85,3 +85,20 @@ def test_a_box_gets_whatever_a_hostile_portal_acts_by(tmp_path: Path) -> None:
     code = (REPOSITORY / "molecule/shared/files/hostile.php").read_text(encoding="utf-8")
     read = set(re.findall(r"'(b_\w+)'", code))
     assert {table for table in read if f"INSERT INTO `{table}` VALUES\n" in written} == read
+
+
+def test_a_task_in_which_somebody_is_killed_is_there() -> None:
+    """A task that got another name is never come to: the story then fails after half an hour."""
+    named = re.compile(r"[\"']([a-z_]+) : ([A-Z][^\"]+)[\"]")
+    files = [*REPOSITORY.glob("molecule/**/*.yml"), *REPOSITORY.glob("molecule/**/*.py")]
+    killed = {found for path in files for found in named.findall(path.read_text(encoding="utf-8"))}
+    assert len(killed) > 10
+    missing = [
+        f"{role} : {task}"
+        for role, task in sorted(killed)
+        if not any(
+            f"name: {task}" in path.read_text(encoding="utf-8")
+            for path in (REPOSITORY / "roles" / role / "tasks").glob("*.yml")
+        )
+    ]
+    assert missing == []
