@@ -22,11 +22,11 @@ class Method(StrEnum):
     LOGICAL = "logical"
 
 
-_KINDS: Mapping[str, Callable[[Any], object]] = {"Path": Path, "Method": Method, "tuple[str, ...]": tuple}
+_KINDS: Mapping[str, Callable[[Any], Any]] = {"Path": Path, "Method": Method, "tuple[str, ...]": tuple}
 """Types of an order's fields that JSON does not know."""
 
 
-def _as_it_is(value: Any) -> object:
+def _as_it_is(value: Any) -> Any:
     return value
 
 
@@ -39,7 +39,7 @@ def read(order: type[Any], path: Path, what: str, names: Mapping[str, re.Pattern
     """
     try:
         told: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        values = {
+        values: dict[str, Any] = {
             field.name: _KINDS.get(str(field.type), _as_it_is)(told[field.name]) for field in fields(order)
         }
         for name, pattern in names.items():
