@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import http.client
+import os
 import socket
 import subprocess
 import time
@@ -24,6 +26,7 @@ description:
   - Answers the wizard by HTTP, as a browser does, through PHP's own server on a loopback port.
     The unfinished installer is thus never reachable from outside.
   - Does nothing when the portal answers with something else than the installer.
+  - Goes on by itself on the host when whoever started it is gone. Another run is told so, and does nothing.
 options:
   root: {description: Document root of the distribution., type: path, required: true}
   user: {description: User that PHP runs as., type: str, default: portal}
@@ -34,6 +37,7 @@ options:
     choices: [installed, read]
     default: installed
   host: {description: Name that the portal is asked for., type: str, default: localhost}
+  ended_file: {description: File that says that the wizard came to its end., type: path, required: true}
   answers: {description: "Fields of the wizard, C(__wiz_) left out.", type: dict, default: {}}
   secret_answers: {description: Fields whose values are secrets., type: dict, default: {}}
   timeout: {description: Seconds that one request may take., type: int, default: 900}
@@ -44,11 +48,14 @@ EXAMPLES = r"""
 - name: Go through the wizard
   portal_wizard:
     root: /srv/portal/releases/box
+    ended_file: /srv/portal/.box.installed
     answers: {agree_license: "Y", login: admin}
 """
 
 RETURN = r"""
 installed: {description: Whether the installer is gone., returned: always, type: bool}
+ended: {description: Whether the wizard came to its end., returned: always, type: bool}
+running: {description: Whether another run is going through the wizard., returned: always, type: bool}
 steps: {description: Steps that were taken., returned: always, type: list}
 """
 
@@ -144,6 +151,21 @@ def served(params: Mapping[str, Any]) -> Iterator[Client]:
         process.wait(10)
 
 
+@contextmanager
+def alone(root: str) -> Iterator[bool]:
+    """Whether nobody else goes through the wizard of this document root; nobody does while the block runs."""
+    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True
+    finally:
+        os.close(handle)
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -151,6 +173,7 @@ def main() -> None:
             **PHP_ARGUMENTS,
             "state": {"type": "str", "choices": ["installed", "read"], "default": "installed"},
             "host": {"type": "str", "default": "localhost"},
+            "ended_file": {"type": "path", "required": True},
             "answers": {"type": "dict", "default": {}},
             "secret_answers": {"type": "dict", "default": {}, "no_log": True},
             "timeout": {"type": "int", "default": 900},
@@ -158,23 +181,45 @@ def main() -> None:
         supports_check_mode=True,
     )
     given = module.params
+    looks = given["state"] == "read" or module.check_mode
     if not (Path(given["root"]) / "index.php").is_file():
-        module.exit_json(changed=given["state"] == "installed", installed=False, steps=[])
+        changed = given["state"] == "installed"
+        module.exit_json(changed=changed, installed=False, ended=False, running=False, steps=[])
     try:
-        with served(given) as client:
-            installed = not is_installer(parse(client.send("/", None)))
-            if installed or given["state"] == "read" or module.check_mode:
-                changed = not installed and given["state"] == "installed"
-                module.exit_json(changed=changed, installed=installed, steps=[])
-            told = {**given["answers"], **given["secret_answers"]}
-            answers = {f"__wiz_{name}": str(value) for name, value in told.items()}
-            steps = install(client.send, answers)
-            installed = not is_installer(parse(client.send("/", None)))
+        with alone(given["root"]) as free:
+            if free:
+                module.exit_json(**go_through(given, looks=looks), running=False)
     except WizardError as error:
         module.fail_json(msg=f"installation wizard: {error}")
-    if not installed:
-        module.fail_json(msg=f"installation wizard: still there after {' → '.join(steps)}")
-    module.exit_json(changed=True, installed=True, steps=steps)
+    if not looks:
+        module.fail_json(msg="installation wizard: another run is going through it")
+    module.exit_json(changed=False, installed=False, ended=False, running=True, steps=[])
+
+
+def go_through(given: Mapping[str, Any], *, looks: bool) -> dict[str, Any]:
+    """Go through the wizard if it is there, or look whether it is.
+
+    Raises:
+        WizardError: it does not end, or the portal does not answer.
+    """
+    ended_file = Path(given["ended_file"])
+    with served(given) as client:
+        installed = not is_installer(parse(client.send("/", None)))
+        if installed or looks:
+            changed = not installed and given["state"] == "installed"
+            return {
+                "changed": changed,
+                "installed": installed,
+                "ended": installed and ended_file.exists(),
+                "steps": [],
+            }
+        told = {**given["answers"], **given["secret_answers"]}
+        answers = {f"__wiz_{name}": str(value) for name, value in told.items()}
+        steps = install(client.send, answers)
+        if is_installer(parse(client.send("/", None))):
+            raise WizardError(f"still there after {' → '.join(steps)}")
+    ended_file.touch()
+    return {"changed": True, "installed": True, "ended": True, "steps": steps}
 
 
 if __name__ == "__main__":

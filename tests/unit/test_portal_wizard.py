@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import fcntl
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from ansible.module_utils.boxlift_wizard import WizardError, install, is_installer, next_request, parse
+
+from library import portal_wizard
 
 
 def page(step: str, following: str, body: str = "") -> str:
@@ -116,3 +124,88 @@ def test_next_request(text: str, expected: dict[str, str]) -> None:
 
 def test_a_following_wizard_is_not_the_installer() -> None:
     assert not is_installer(parse(page("select_template", "site_settings")))
+
+
+class Browser:
+    """Sees the installer until it has been gone through, if it ever is."""
+
+    def __init__(self, *, ends: bool) -> None:
+        self.ends = ends
+        self.gone = False
+
+    def send(self, path: str, fields: Mapping[str, str] | None) -> str:
+        return "<html>portal</html>" if self.gone else AGREEMENT
+
+    def install(self, *_: object) -> list[str]:
+        self.gone = self.ends
+        return ["agreement", "finish"]
+
+
+def gone_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, browser: Browser, *, looks: bool = False
+) -> dict[str, Any]:
+    @contextmanager
+    def served(_: object) -> Iterator[Browser]:
+        yield browser
+
+    monkeypatch.setattr(portal_wizard, "served", served)
+    monkeypatch.setattr(portal_wizard, "install", browser.install)
+    given: dict[str, Any] = {
+        "ended_file": str(tmp_path / "ended"),
+        "state": "read" if looks else "installed",
+        "answers": {},
+        "secret_answers": {},
+    }
+    return portal_wizard.go_through(given, looks=looks)
+
+
+def test_an_end_of_the_wizard_stays_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever started it may be gone by then: the next run must know that this database is whole."""
+    browser = Browser(ends=True)
+    assert gone_through(tmp_path, monkeypatch, browser)["steps"] == ["agreement", "finish"]
+    seen = gone_through(tmp_path, monkeypatch, browser, looks=True)
+    assert seen == {"changed": False, "installed": True, "ended": True, "steps": []}
+
+
+def test_a_wizard_that_hides_itself_without_an_end_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = Browser(ends=False)
+    with pytest.raises(WizardError, match="still there after agreement → finish"):
+        gone_through(tmp_path, monkeypatch, browser)
+    browser.gone = True
+    assert gone_through(tmp_path, monkeypatch, browser, looks=True)["ended"] is False
+
+
+class EndError(Exception):
+    """The module has said its last word."""
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [("read", {"running": True, "installed": False}), ("installed", "another run is going through it")],
+)
+def test_two_runs_do_not_go_through_one_wizard(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, told: Any
+) -> None:
+    (tmp_path / "index.php").touch()
+    said: dict[str, Any] = {}
+
+    def end(**words: Any) -> None:
+        said.update(words)
+        raise EndError
+
+    params = {"root": str(tmp_path), "state": state, "ended_file": str(tmp_path / "ended")}
+    module = SimpleNamespace(params=params, check_mode=False, exit_json=end, fail_json=end)
+    monkeypatch.setattr(portal_wizard, "AnsibleModule", lambda **_: module)
+    other = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    with pytest.raises(EndError):
+        portal_wizard.main()
+    os.close(other)
+    if isinstance(told, str):
+        assert told in said["msg"]
+    else:
+        assert {name: said[name] for name in told} == told
+    with portal_wizard.alone(str(tmp_path)) as free:
+        assert free
