@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
 from tests.acceptance.portal.test_web import INSTALLERS
@@ -29,6 +30,7 @@ def test_only_former_releases_of_the_register_go(example: Renderer) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_installers_go_from_each_folder_and_nothing_else_does(tmp_path: Path) -> None:
     """portal_runtime B names them, and the three folders in which they must not remain."""
     root = tmp_path / "releases" / "final-1"

@@ -121,6 +121,7 @@ def offered(words: str, folder: Path, *, shell: str = "bash") -> list[str]:
     return ended.stdout.split()
 
 
+@pytest.mark.slow
 def test_the_shell_is_offered_commands_steps_and_suites(tmp_path: Path) -> None:
     assert offered("boxlift stat", tmp_path) == ["status"]
     assert offered("boxlift run re", tmp_path) == [

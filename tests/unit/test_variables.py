@@ -295,6 +295,7 @@ CONTRADICTIONS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.slow
 def test_each_contradiction_is_seen(project: Path) -> None:
     """Each rule by a host of its own, so that one run proves them all."""
     rules = yaml.safe_load((ROOT / "roles/variables/files/variables.yml").read_text(encoding="utf-8"))
