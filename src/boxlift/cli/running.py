@@ -201,7 +201,7 @@ def backup(
 ) -> None:
     """Back production up on another host, database and files, and prove that the backup can be restored.
 
-    The portal's users notice nothing. Another backup, or a copy, that is being made is not disturbed: it is
+    The portal goes on serving. Another backup, or a copy, that is being made is not disturbed: it is
     refused then. What was interrupted is gone on with by the same command.
 
     [bold]Examples:[/] boxlift backup · boxlift backup --quiet --tell
