@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -32,6 +33,28 @@ def foreign(session: Database) -> Iterator[Database]:
 
 
 Look = Callable[[str], dict[str, Any]]
+TimerIs = Callable[[str, float], None]
+
+
+@pytest.fixture(autouse=True)
+def timer_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TimerIs:
+    """Set what systemctl tells of the agents' timer: its state, and for how many minutes it has been so."""
+    folder = tmp_path / "programs"
+    folder.mkdir()
+    systemctl = folder / "systemctl"
+    monkeypatch.setenv("PATH", str(folder), prepend=":")
+
+    def told(state: str, minutes: float) -> None:
+        since = int((time.monotonic() - 60 * minutes) * 1e6)
+        systemctl.write_text(
+            "#!/bin/sh\n"
+            '[ "$1 $3" = "show portal-agents.timer" ] || exit 1\n'
+            f"echo ActiveState={state}\necho ActiveEnterTimestampMonotonic={since}\n"
+        )
+        systemctl.chmod(0o755)
+
+    told("active", 24 * 60)
+    return told
 
 
 @pytest.fixture
@@ -85,4 +108,23 @@ def test_a_quiet_portal_is_known_by_the_switch_of_its_mode(
         foreign.run(f"INSERT INTO {SCHEMA}.b_option VALUES ('main', %s, %s)", [name, value])
     found = look(mode)
     assert {name: check.level for name, check in found.items() if name.startswith("agents")} == told
-    assert found["agents"].measured == ("kept quiet" if told == {"agents": "ok"} else "never ran")
+    measured = found["agents"].measured
+    assert measured == "kept quiet" if told == {"agents": "ok"} else measured.startswith("never ran")
+
+
+@pytest.mark.parametrize("ran", [None, 600])
+@pytest.mark.parametrize(
+    ("state", "minutes", "level"), [("active", 1, "ok"), ("active", 20, "bad"), ("inactive", 1, "bad")]
+)
+def test_agents_get_their_time_after_a_start(
+    foreign: Database, look: Look, timer_is: TimerIs, ran: int | None, state: str, minutes: int, level: str
+) -> None:
+    """Of the host, or of the portal that was installed or opened just now."""
+    if ran is not None:
+        foreign.run(f"INSERT INTO {SCHEMA}.b_agent VALUES (1, NOW() + INTERVAL 180 - %s MINUTE, 'N')", [ran])
+    timer_is(state, minutes)
+    found = look("stock")["agents"]
+    assert found.level == level
+    said = "never ran" if ran is None else "last ran 600 min ago"
+    assert found.measured == said + (f", due for {minutes} min" if state == "active" else "")
+    assert found.value == (None if ran is None else pytest.approx(600, abs=1))
