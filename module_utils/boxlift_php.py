@@ -72,6 +72,10 @@ _BOOTSTRAP = "bitrix/modules/main/include/prolog_before.php"
 #: How the PHP command is started: short tags as the licence key's file wants them (portal_runtime A3).
 OPTIONS = ("-d", "short_open_tag=1", "-d", "display_errors=stderr", "-d", "html_errors=0")
 
+#: Seconds after which a script is ended. None works so long: it waits for a lock, or for a silent host.
+PATIENCE = 1800
+_TIMED_OUT = 124
+
 
 class PhpError(Exception):
     """The portal's code did not do what was asked."""
@@ -127,16 +131,23 @@ def run_php(
     are defined as true before the bootstrap; ``pass_fds`` are files the script keeps open, for locks.
 
     Raises:
-        PhpError: no portal in the folder, or the script failed; the text is the portal's own.
+        PhpError: no portal in the folder, no end within PATIENCE, or the script failed; its text is then the
+            portal's own.
     """
     root = module.params["root"]
     if not (Path(root) / _BOOTSTRAP).is_file():
         raise PhpError(f"{root} holds no portal: {_BOOTSTRAP} is missing")
     text, mark = script(root, body, payload, constants)
+    command = as_user(module.params["user"], [module.params["php"], *OPTIONS])
     code, output, errors = module.run_command(
-        as_user(module.params["user"], [module.params["php"], *OPTIONS]),
+        ["timeout", "--kill-after=30", str(PATIENCE), *command],
         data=text,
         binary_data=False,
         pass_fds=tuple(pass_fds),
     )
+    if code == _TIMED_OUT:
+        raise PhpError(
+            f"the portal's PHP did not end within {PATIENCE} s and was ended; what it may wait for stands in"
+            " the database's SHOW FULL PROCESSLIST, or is a host that its settings name"
+        )
     return answer(output, errors, code, mark)

@@ -47,7 +47,8 @@ def module(site: Site) -> SimpleNamespace:
     """What run_php needs of Ansible's module."""
 
     def run_command(command: Sequence[str], *, data: str, **_: object) -> tuple[int, str, str]:
-        words = [*site.command(), *command[1:]]
+        php = command.index("php")
+        words = [*command[:php], *site.command(), *command[php + 1 :]]
         done = subprocess.run(words, input=data, capture_output=True, text=True, check=False)
         return done.returncode, done.stdout, done.stderr
 
