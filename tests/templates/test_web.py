@@ -45,10 +45,12 @@ def locations(block: str) -> list[str]:
     return re.findall(r"^ +location ([^{]+(?:\{[0-9,]+\}[^{]+)*) \{$", block, re.MULTILINE)
 
 
-def denied(block: str, path: str) -> bool:
-    """Whether the first regular expression that matches a path refuses it."""
+def denied(block: str, path: str, indent: str = "  ") -> bool:
+    """Whether the first regular expression that matches a path, of those written that deep, refuses it."""
     for kind, pattern, body in re.findall(
-        r"^  location (~\*?) (\S+) \{\n((?:    .*\n)+?)  \}", block, re.MULTILINE
+        rf"^{indent}location (~\*?) (\S+) \{{\n((?:{indent}  .*\n|{indent}add_header .*\n)+?){indent}\}}",
+        block,
+        re.MULTILINE,
     ):
         if re.search(pattern, path, re.IGNORECASE if kind == "~*" else 0):
             return str(body).strip() == "return 403;"
@@ -161,13 +163,7 @@ def test_uploaded_scripts_are_data(lab: Renderer) -> None:
 def refused(block: str, folder: str, path: str) -> bool:
     """Whether the first expression in a folder's location that matches a path refuses it."""
     inside = block[block.index(f"  location ^~ {folder} {{") :]
-    inside = inside[: inside.index("\n  }\n")]
-    for kind, pattern, body in re.findall(
-        r"^    location (~\*?) (\S+) \{\n((?:      .*\n|    add_header .*\n)+?)    \}", inside, re.MULTILINE
-    ):
-        if re.search(pattern, path, re.IGNORECASE if kind == "~*" else 0):
-            return str(body).strip() == "return 403;"
-    return False
+    return denied(inside[: inside.index("\n  }\n")], path, indent="    ")
 
 
 @pytest.mark.parametrize(
