@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping
-from http import HTTPStatus
 from pathlib import Path
 
 import pytest
@@ -20,11 +19,17 @@ from boxlift.project import Project, load
 from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
-from tests.lab.support import NewBrowser, Outside, Play, Recap, sign_in
+from tests.lab.support import (
+    OUTSIDE,
+    PRODUCTION,
+    STAGING,
+    NewBrowser,
+    Outside,
+    Play,
+    Recap,
+    sign_in_administrator,
+)
 
-PRODUCTION = "portal-1"
-STAGING = "staging-1"
-OUTSIDE = "cloud-1"
 _BIN = Path(sys.executable).parent
 
 
@@ -165,12 +170,7 @@ async def tester(inventory: Inventory) -> AsyncIterator[Browser]:
 async def signed_in(new_browser: NewBrowser, inventory: Inventory) -> AsyncIterator[Browser]:
     """A web client with a session of the movers' administrator."""
     async with new_browser() as browser:
-        page = await sign_in(
-            browser,
-            str(inventory.setting(PRODUCTION, "portal_administrator_login")),
-            str(inventory.setting(PRODUCTION, "vault_portal_admin_password")),
-        )
-        assert page.status == HTTPStatus.OK, page.text
+        await sign_in_administrator(browser, inventory)
         yield browser
 
 

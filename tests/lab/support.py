@@ -6,9 +6,15 @@ import json
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
 from boxlift.verify.browser import Browser, Page
+from boxlift.verify.inventory import Inventory
+
+PRODUCTION = "portal-1"
+STAGING = "staging-1"
+OUTSIDE = "cloud-1"
 
 
 @dataclass(frozen=True)
@@ -68,3 +74,13 @@ async def sign_in(browser: Browser, login: str, password: str) -> Page:
     """Send the sign-in form; 200 is a session, 401 a refusal."""
     fields = {"AUTH_FORM": "Y", "TYPE": "AUTH", "USER_LOGIN": login, "USER_PASSWORD": password}
     return await browser.post("/auth/", fields, json=True)
+
+
+async def sign_in_administrator(browser: Browser, inventory: Inventory) -> None:
+    """Give a web client a session of the movers' administrator, in production or in a copy of it."""
+    page = await sign_in(
+        browser,
+        str(inventory.setting(PRODUCTION, "portal_administrator_login")),
+        str(inventory.setting(PRODUCTION, "vault_portal_admin_password")),
+    )
+    assert page.status == HTTPStatus.OK, page.text

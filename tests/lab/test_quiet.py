@@ -7,9 +7,7 @@ import time
 from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
-from tests.lab.support import Outside
-
-PRODUCTION = "portal-1"
+from tests.lab.support import PRODUCTION, Outside
 
 
 def test_no_mail_left_before_the_opening(outside: Outside, opened: float) -> None:

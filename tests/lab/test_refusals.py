@@ -10,8 +10,7 @@ from testinfra.host import Host
 from boxlift.project import Project
 from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
-from tests.lab.conftest import PRODUCTION
-from tests.lab.support import Play
+from tests.lab.support import PRODUCTION, Play
 
 REFUSED = 6
 BOXLIFT = Path(sys.executable).parent / "boxlift"

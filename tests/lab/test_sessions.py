@@ -6,7 +6,7 @@ from testinfra.host import Host
 
 from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import Inventory
-from tests.lab.conftest import PRODUCTION
+from tests.lab.support import PRODUCTION
 
 REDIS = (
     "REDISCLI_AUTH=$(sed -n 's/^requirepass //p' /etc/redis/redis-$1.conf); export REDISCLI_AUTH;"

@@ -15,8 +15,7 @@ from boxlift.lab.place import Lab
 from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
-from tests.lab.conftest import OUTSIDE, STAGING
-from tests.lab.support import Play
+from tests.lab.support import OUTSIDE, STAGING, Play
 
 pytestmark = pytest.mark.long
 BANNER = "<div id=boxlift-copy"

@@ -21,8 +21,8 @@ from boxlift.verify.browser import Browser, receive_text
 from boxlift.verify.channel import messages
 from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
-from tests.lab.conftest import PRODUCTION, ansible_command
-from tests.lab.support import Outside, Play
+from tests.lab.conftest import ansible_command
+from tests.lab.support import PRODUCTION, Outside, Play
 
 SOON = 120.0
 PEOPLE = 8

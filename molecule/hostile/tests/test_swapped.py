@@ -13,8 +13,6 @@ from testinfra.host import Host
 from boxlift.lab.place import Lab
 from boxlift.project import Project
 from tests.lab.conftest import (
-    PRODUCTION,
-    STAGING,
     ansible_command,
     environment,
     inventory,
@@ -23,6 +21,7 @@ from tests.lab.conftest import (
     project,
     staging,
 )
+from tests.lab.support import PRODUCTION, STAGING
 
 __all__ = ["environment", "inventory", "lab", "production", "project", "staging"]
 

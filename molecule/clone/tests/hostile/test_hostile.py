@@ -19,10 +19,9 @@ from testinfra.host import Host
 from boxlift.verify.browser import Browser
 from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
-from tests.lab.support import Outside, sign_in
+from tests.lab.support import OUTSIDE, STAGING, Outside, sign_in_administrator
 from tests.scenarios.counted import Watch
 
-PRODUCTION, STAGING, OUTSIDE = "portal-1", "staging-1", "cloud-1"
 CRON = "runuser -u portal -- php -f /srv/portal/current/bitrix/modules/main/tools/cron_events.php"
 AWAKE = "local/php_interface/hostile.on"
 """In this file's presence the hostile code acts on each request."""
@@ -174,12 +173,7 @@ def world(twin: Release, staging_host: Host, production_host: Host, inventory: I
 @pytest.fixture
 async def at_work(twin: Release, browser: Browser, inventory: Inventory) -> Browser:
     """A tester who signs in to the copy as production's administrator."""
-    page = await sign_in(
-        browser,
-        str(inventory.setting(PRODUCTION, "portal_administrator_login")),
-        str(inventory.setting(PRODUCTION, "vault_portal_admin_password")),
-    )
-    assert page.status == HTTPStatus.OK, page.text
+    await sign_in_administrator(browser, inventory)
     return browser
 
 

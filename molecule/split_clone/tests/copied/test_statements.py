@@ -10,8 +10,7 @@ import pytest
 from testinfra.host import Host
 
 from boxlift.verify.inventory import Inventory
-
-STAGING = "staging-1"
+from tests.lab.support import STAGING
 
 
 @pytest.fixture(scope="module")
