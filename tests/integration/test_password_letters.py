@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.portal_site import REPOSITORY, Site, restored_site
+from tests.integration.portal_site import Site, restored_site
+from tests.playbook import ansible_playbook
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="the play acts as root, and the portal's user is root here"),
 ]
 RELEASE = "final-1"
-PLAY = str(Path(sys.executable).with_name("ansible-playbook"))
 Play = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -75,19 +75,11 @@ def play(tmp_path: Path, site: Site, mariadb_socket: Path) -> Play:
         (tmp_path / "play.yml").write_text(
             yaml.safe_dump([{"hosts": "all", "gather_facts": False, "tasks": tasks}])
         )
-        command = [PLAY, f"--inventory={tmp_path / 'hosts.yml'}", str(tmp_path / "play.yml")]
-        return subprocess.run(
-            [*command, f"-e{given}", *(f"-e{name}={value}" for name, value in variables.items())],
-            cwd=REPOSITORY,
-            env={
-                **os.environ,
-                "HOME": str(tmp_path),
-                "LC_ALL": "C.UTF-8",
-                "PHP_INI_SCAN_DIR": f":{tmp_path / 'ini'}",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
+        more = [f"-e{given}", *(f"-e{name}={value}" for name, value in variables.items())]
+        return ansible_playbook(
+            tmp_path,
+            *("--inventory=hosts.yml", "play.yml", *more),
+            PHP_INI_SCAN_DIR=f":{tmp_path / 'ini'}",
         )
 
     return played

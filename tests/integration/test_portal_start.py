@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.integration.portal_site import REPOSITORY, Site, restored_site
+from tests.integration.portal_site import Site, restored_site
+from tests.playbook import ansible_playbook
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="the play acts as root, and the portal's user is root here"),
 ]
 FORMER, COPY = "clone-20260301000000", "clone-20260308000000"
-PLAY = str(Path(sys.executable).with_name("ansible-playbook"))
 START = "bitrix/modules/main/start.php"
 Switch = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -64,14 +64,7 @@ def switch(tmp_path: Path, site: Site) -> Switch:
     path.write_text(yaml.safe_dump([play]), encoding="utf-8")
 
     def switched(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [PLAY, "--inventory=localhost,", str(path), *words],
-            cwd=REPOSITORY,
-            env={**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return ansible_playbook(tmp_path, "--inventory=localhost,", str(path), *words)
 
     return switched
 

@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from tests.integration.portal_site import REPOSITORY, Site, restored_site
+from tests.playbook import ansible_playbook
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="the play acts as root, and the portal's user is root here"),
 ]
 RELEASE = "final-1"
-PLAY = str(Path(sys.executable).with_name("ansible-playbook"))
 # What the vendor's updater does that can be seen afterwards: newer modules.
 UPDATE = """<?php
 $path = __DIR__ . '/modules/main/classes/general/version.php';
@@ -60,21 +60,8 @@ def update(tmp_path: Path, site: Site, mariadb_socket: Path) -> Update:
     )
 
     def updated(*words: str, release: str = RELEASE) -> subprocess.CompletedProcess[str]:
-        command = [
-            PLAY,
-            f"--inventory={tmp_path / 'hosts.yml'}",
-            f"--extra-vars=portal_release={release}",
-            str(tmp_path / "play.yml"),
-            *words,
-        ]
-        return subprocess.run(
-            command,
-            cwd=REPOSITORY,
-            env={**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        given = f"--extra-vars=portal_release={release}"
+        return ansible_playbook(tmp_path, "--inventory=hosts.yml", given, "play.yml", *words)
 
     return updated
 
@@ -119,16 +106,6 @@ def test_an_updater_that_fails_is_told(update: Update, site: Site) -> None:
     assert "no licence" in done.stdout
 
 
-def test_the_whole_playbook_reads_well() -> None:
-    done = subprocess.run(
-        [
-            PLAY,
-            "--syntax-check",
-            "playbooks/update_modules.yml",
-        ],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_the_whole_playbook_reads_well(tmp_path: Path) -> None:
+    done = ansible_playbook(tmp_path, "--syntax-check", str(REPOSITORY / "playbooks" / "update_modules.yml"))
     assert done.returncode == 0, done.stdout + done.stderr

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,10 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.integration.portal_site import REPOSITORY
+from tests.playbook import REPOSITORY, ansible_playbook
 
 pytestmark = pytest.mark.slow
-PLAY = str(Path(sys.executable).with_name("ansible-playbook"))
 Configure = Callable[..., str]
 RELAY = {"mail_relay_host": "mail.acme.example", "mail_relay_hostname": "portal.acme.example"}
 BASE = {"base_timezone": "Europe/Riga"}
@@ -42,20 +39,8 @@ def configure(tmp_path: Path) -> Configure:
         play.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": [task]}]))
         python = {"ansible_python_interpreter": sys.executable}
         for given in runs:
-            done = subprocess.run(
-                [
-                    PLAY,
-                    "--inventory=localhost,",
-                    "--connection=local",
-                    str(play),
-                    f"-e{json.dumps(given | python)}",
-                ],
-                cwd=tmp_path,
-                env={**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
-                capture_output=True,
-                text=True,
-                check=False,
-            )
+            where = ("--inventory=localhost,", "--connection=local", str(play))
+            done = ansible_playbook(tmp_path, *where, f"-e{json.dumps(given | python)}")
             assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 

@@ -1,7 +1,5 @@
 """What the clean-up after a move takes away."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +8,7 @@ import pytest
 import yaml
 
 from tests.acceptance.portal.test_web import INSTALLERS
+from tests.playbook import ansible_playbook
 from tests.templates.renderer import ROOT, Renderer
 
 FOLDERS = ["box", "final-1", "kept-1", "rehearsal-1", "somebody-elses"]
@@ -47,20 +46,8 @@ def test_installers_go_from_each_folder_and_nothing_else_does(tmp_path: Path) ->
     (tmp_path / "play.yml").write_text(
         yaml.safe_dump([{**play, "tasks": [{"ansible.builtin.import_role": role}]}])
     )
-    command = [
-        str(Path(sys.executable).with_name("ansible-playbook")),
-        "--inventory=portal-1,",
-        f"-eansible_python_interpreter={sys.executable}",
-        str(tmp_path / "play.yml"),
-    ]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    python = f"-eansible_python_interpreter={sys.executable}"
+    done = ansible_playbook(tmp_path, "--inventory=portal-1,", python, "play.yml")
     assert done.returncode == 0, done.stdout
     left = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
     assert left == set(kept)

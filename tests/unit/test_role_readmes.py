@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+
+from tests.playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[2]
 ROLES = sorted(path.parent for path in ROOT.glob("roles/*/README.md"))
@@ -104,23 +104,5 @@ def test_ansible_reads_every_example(tmp_path: Path) -> None:
     everything = [play for role in ROLES for play in plays(role)]
     (tmp_path / "plays.yml").write_text(yaml.safe_dump(everything), encoding="utf-8")
     (tmp_path / "inventory.yml").write_text("all:\n  hosts:\n    one:\n", encoding="utf-8")
-    ended = subprocess.run(
-        [
-            str(Path(sys.executable).with_name("ansible-playbook")),
-            "--syntax-check",
-            "-i",
-            "inventory.yml",
-            "plays.yml",
-        ],
-        cwd=tmp_path,
-        env={
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "HOME": str(tmp_path),
-            "LC_ALL": "C.UTF-8",
-            "PATH": "/usr/bin:/bin",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = ansible_playbook(tmp_path, "--syntax-check", "-i", "inventory.yml", "plays.yml")
     assert ended.returncode == 0, ended.stderr

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+
+from tests.playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[2]
 INVENTORY = "[portal]\nportal-1\n[backup]\nbackup-1\n[all:vars]\nansible_connection=local\n"
@@ -31,21 +30,6 @@ def test_without_a_backup_in_this_run_nothing_is_updated(tmp_path: Path, limit: 
     ]
     (tmp_path / "play.yml").write_text(yaml.safe_dump(plays), encoding="utf-8")
     (tmp_path / "hosts").write_text(INVENTORY, encoding="utf-8")
-    command = [
-        str(Path(sys.executable).with_name("ansible-playbook")),
-        "-i",
-        "hosts",
-        "play.yml",
-        "--limit",
-        limit,
-    ]
-    ended = subprocess.run(
-        command,
-        cwd=tmp_path,
-        env={**os.environ, "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = ansible_playbook(tmp_path, "-i", "hosts", "play.yml", "--limit", limit)
     assert ended.returncode == code, ended.stdout
     assert ("refused: nothing has backed production up" in ended.stdout) == bool(code)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from roles.variables.action_plugins.variable_check import (
     wrong_names,
     wrong_values,
 )
+from tests.playbook import ansible_playbook
 
 ROOT = Path(__file__).parents[2]
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -166,20 +165,8 @@ def look(project: Path, *arguments: str) -> tuple[int, dict[str, Any]]:
     """Exit code of the role on all hosts, and the result of its look; no host is connected to."""
     play = {"hosts": "all", "gather_facts": False, "roles": ["variables"]}
     (project / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
-    ended = subprocess.run(
-        [str(Path(sys.executable).with_name("ansible-playbook")), "-i", "inventory", "play.yml", *arguments],
-        cwd=project,
-        env={
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "ANSIBLE_STDOUT_CALLBACK": "ansible.posix.json",
-            "HOME": str(project),
-            "LC_ALL": "C.UTF-8",
-            "PATH": "/usr/bin:/bin",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words = ("-i", "inventory", "play.yml", *arguments)
+    ended = ansible_playbook(project, *words, ANSIBLE_STDOUT_CALLBACK="ansible.posix.json")
     tasks = json.loads(ended.stdout)["plays"][0]["tasks"]
     results = [result for task in tasks for result in task["hosts"].values()]
     (found,) = [result for result in results if "variable_problems" in result]
