@@ -60,6 +60,16 @@ steps: {description: Steps that were taken., returned: always, type: list}
 """
 
 
+NOTHING_DONE: dict[str, Any] = {
+    "changed": False,
+    "installed": False,
+    "ended": False,
+    "running": False,
+    "steps": [],
+}
+"""What is returned where nothing was found and nothing done."""
+
+
 def free_port() -> int:
     """Return a loopback port that was free a moment ago."""
     with socket.socket() as probe:
@@ -183,17 +193,16 @@ def main() -> None:
     given = module.params
     looks = given["state"] == "read" or module.check_mode
     if not (Path(given["root"]) / "index.php").is_file():
-        changed = given["state"] == "installed"
-        module.exit_json(changed=changed, installed=False, ended=False, running=False, steps=[])
+        module.exit_json(**{**NOTHING_DONE, "changed": given["state"] == "installed"})
     try:
         with alone(given["root"]) as free:
             if free:
-                module.exit_json(**go_through(given, looks=looks), running=False)
+                module.exit_json(**go_through(given, looks=looks))
     except WizardError as error:
         module.fail_json(msg=f"installation wizard: {error}")
     if not looks:
         module.fail_json(msg="installation wizard: another run is going through it")
-    module.exit_json(changed=False, installed=False, ended=False, running=True, steps=[])
+    module.exit_json(**{**NOTHING_DONE, "running": True})
 
 
 def go_through(given: Mapping[str, Any], *, looks: bool) -> dict[str, Any]:
@@ -206,12 +215,11 @@ def go_through(given: Mapping[str, Any], *, looks: bool) -> dict[str, Any]:
     with served(given) as client:
         installed = not is_installer(parse(client.send("/", None)))
         if installed or looks:
-            changed = not installed and given["state"] == "installed"
             return {
-                "changed": changed,
+                **NOTHING_DONE,
+                "changed": not installed and given["state"] == "installed",
                 "installed": installed,
                 "ended": installed and ended_file.exists(),
-                "steps": [],
             }
         told = {**given["answers"], **given["secret_answers"]}
         answers = {f"__wiz_{name}": str(value) for name, value in told.items()}
@@ -219,7 +227,7 @@ def go_through(given: Mapping[str, Any], *, looks: bool) -> dict[str, Any]:
         if is_installer(parse(client.send("/", None))):
             raise WizardError(f"still there after {' → '.join(steps)}")
     ended_file.touch()
-    return {"changed": True, "installed": True, "ended": True, "steps": steps}
+    return {**NOTHING_DONE, "changed": True, "installed": True, "ended": True, "steps": steps}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tasks that are repeated until a module has finished."""
+"""Tasks that are repeated until what a module tells of has finished, or no longer runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def awaited(tasks: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for task in tasks:
         for part in ("block", "rescue", "always"):
             yield from awaited(task.get(part, []))
-        if ".finished" in str(task.get("until")):
+        if any(field in str(task.get("until")) for field in (".finished", ".running")):
             yield task
 
 
@@ -30,14 +30,18 @@ TASKS = [
 
 
 def test_there_are_some() -> None:
-    assert len(TASKS) >= 5
+    assert len(TASKS) >= 6
 
 
 @pytest.mark.parametrize("task", TASKS)
 @pytest.mark.parametrize(
     ("result", "ends"),
     # A module that failed says why, and nothing of an end.
-    [({"failed": True, "msg": "why"}, True), ({"finished": True}, True), ({"finished": False}, False)],
+    [
+        ({"failed": True, "msg": "why"}, True),
+        ({"finished": True, "running": False}, True),
+        ({"finished": False, "running": True}, False),
+    ],
 )
 def test_what_failed_is_not_asked_whether_it_has_finished(
     task: dict[str, Any], result: dict[str, Any], ends: bool

@@ -164,7 +164,7 @@ def test_an_end_of_the_wizard_stays_known(tmp_path: Path, monkeypatch: pytest.Mo
     browser = Browser(ends=True)
     assert gone_through(tmp_path, monkeypatch, browser)["steps"] == ["agreement", "finish"]
     seen = gone_through(tmp_path, monkeypatch, browser, looks=True)
-    assert seen == {"changed": False, "installed": True, "ended": True, "steps": []}
+    assert seen == {"changed": False, "installed": True, "ended": True, "running": False, "steps": []}
 
 
 def test_a_wizard_that_hides_itself_without_an_end_is_told(
