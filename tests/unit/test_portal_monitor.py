@@ -271,9 +271,7 @@ def page(monitor: ModuleType, monkeypatch: pytest.MonkeyPatch) -> Looked:
         def request(*_: object, **__: object) -> None:
             clock.now += seconds
 
-        monkeypatch.setattr(
-            monitor, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: clock.now), raising=True
-        )
+        monkeypatch.setattr(monitor, "time", SimpleNamespace(time=lambda: now, monotonic=lambda: clock.now))
         secure = SimpleNamespace(getpeercert=lambda: {"notAfter": "the end"})
         context = SimpleNamespace(wrap_socket=lambda *_, **__: nullcontext(secure))
         monkeypatch.setattr(ssl, "create_default_context", lambda: context)

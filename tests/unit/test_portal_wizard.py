@@ -183,10 +183,13 @@ class EndError(Exception):
 
 @pytest.mark.parametrize(
     ("state", "told"),
-    [("read", {"running": True, "installed": False}), ("installed", "another run is going through it")],
+    [
+        ("read", {"running": True, "installed": False}),
+        ("installed", {"msg": "installation wizard: another run is going through it"}),
+    ],
 )
 def test_two_runs_do_not_go_through_one_wizard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, told: Any
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str, told: dict[str, object]
 ) -> None:
     (tmp_path / "index.php").touch()
     said: dict[str, Any] = {}
@@ -203,9 +206,6 @@ def test_two_runs_do_not_go_through_one_wizard(
     with pytest.raises(EndError):
         portal_wizard.main()
     os.close(other)
-    if isinstance(told, str):
-        assert told in said["msg"]
-    else:
-        assert {name: said[name] for name in told} == told
+    assert {name: said[name] for name in told} == told
     with portal_wizard.alone(str(tmp_path)) as free:
         assert free
