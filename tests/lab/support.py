@@ -1,12 +1,15 @@
-"""What the lab's stories share: playbook results, the world outside, signing in."""
+"""What the lab's stories share: boxlift itself, playbook results, the world outside, signing in."""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from boxlift.verify.browser import Browser, Page
@@ -15,6 +18,17 @@ from boxlift.verify.inventory import Inventory
 PRODUCTION = "portal-1"
 STAGING = "staging-1"
 OUTSIDE = "cloud-1"
+
+
+def boxlift(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of boxlift in a project's folder."""
+    program = "import sys; from boxlift.cli import main; sys.exit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", program, "--project", str(project), *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,22 +1,13 @@
 """`boxlift check` on the lab: everything is looked at, and nothing refuses."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 from boxlift.project import Project
-
-BOXLIFT = Path(sys.executable).parent / "boxlift"
+from tests.lab.support import boxlift
 
 
 def test_a_prepared_lab_passes(project: Project) -> None:
-    ended = subprocess.run(
-        [str(BOXLIFT), "--project", str(project.root), "check", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    ended = boxlift(project.root, "check", "--json")
     checks = json.loads(ended.stdout)["checks"]
     refusing = [check for check in checks if not (check["ok"] or check["warning"])]
     assert (ended.returncode, refusing) == (0, []), ended.stderr

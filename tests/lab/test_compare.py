@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from testinfra.host import Host
 
 from boxlift.project import Project
+from tests.lab.support import boxlift
 
-BOXLIFT = Path(sys.executable).parent / "boxlift"
 DRIFT = "/etc/cron.d/drift-of-a-test"
 
 
 def compared(project: Project) -> tuple[int, dict[str, Any]]:
-    words = ["compare", "production", "preproduction", "--json", "--strict"]
-    ended = subprocess.run(
-        [str(BOXLIFT), "--project", str(project.root), *words], capture_output=True, text=True, check=False
-    )
+    ended = boxlift(project.root, "compare", "production", "preproduction", "--json", "--strict")
     assert ended.stdout, ended.stderr
     return ended.returncode, json.loads(ended.stdout)
 

@@ -1,35 +1,21 @@
 """What must never happen is refused with exit code 6, and leaves everything as it was."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from testinfra.host import Host
 
 from boxlift.project import Project
 from boxlift.verify.inventory import Inventory
 from boxlift.verify.release import Release
-from tests.lab.support import PRODUCTION, Play
+from tests.lab.support import PRODUCTION, Play, boxlift
 
 REFUSED = 6
-BOXLIFT = Path(sys.executable).parent / "boxlift"
-
-
-def boxlift(project: Project, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [str(BOXLIFT), "--project", str(project.root), *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
 
 
 @pytest.mark.parametrize("command", [["activate", "box"], ["rollback"]])
 def test_open_portal_is_not_switched_away(
     project: Project, production: Host, release: Release, command: list[str]
 ) -> None:
-    result = boxlift(project, *command)
+    result = boxlift(project.root, *command)
     assert result.returncode == REFUSED, result.stdout + result.stderr
     assert "refused: " in result.stdout + result.stderr
     assert production.check_output("readlink /srv/portal/current").endswith(release.name)
@@ -40,7 +26,7 @@ def test_work_in_an_open_portal_is_no_test_data(
     project: Project, release: Release, options: list[str]
 ) -> None:
     before = release.database.value("SELECT COUNT(*) FROM b_crm_lead")
-    result = boxlift(project, "run", "delete-test-data", *options)
+    result = boxlift(project.root, "run", "delete-test-data", *options)
     assert result.returncode == REFUSED, result.stdout + result.stderr
     assert "is people's work" in result.stdout + result.stderr
     assert release.database.value("SELECT COUNT(*) FROM b_crm_lead") == before

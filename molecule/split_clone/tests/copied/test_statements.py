@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 from testinfra.host import Host
 
 from boxlift.verify.inventory import Inventory
-from tests.lab.support import STAGING
+from tests.lab.support import STAGING, boxlift
 
 
 @pytest.fixture(scope="module")
@@ -26,13 +24,7 @@ def copied(staging: Host) -> str:
 
 
 def test_boxlift_chooses_and_says_why(inventory: Inventory) -> None:
-    program = "import sys; from boxlift.cli import main; sys.exit(main())"
-    told = subprocess.run(
-        [sys.executable, "-c", program, "-C", inventory.path.parent, "clone", "--dry-run"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = boxlift(inventory.path.parent, "clone", "--dry-run")
     assert told.returncode == 0, told.stderr
     line = "the database travels as statements: production's database server is on a host of its own"
     assert line in told.stdout.splitlines()

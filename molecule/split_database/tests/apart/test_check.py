@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 from boxlift.verify.inventory import Inventory
+from tests.lab.support import boxlift
 
-PROGRAM = "import sys; from boxlift.cli import main; sys.exit(main())"
 OF_HOSTS = ("reachable", "system", "rights", "clock", "marker", "memory", "disk", "in the way")
 
 
 def test_every_host_is_found_fit_for_its_part(inventory: Inventory) -> None:
-    told = subprocess.run(
-        [sys.executable, "-c", PROGRAM, "-C", inventory.path.parent, "check", "--json"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    told = boxlift(inventory.path.parent, "check", "--json")
     findings = json.loads(told.stdout)["checks"]
     hosts = inventory.names("production")
     seen = {(one["check"], one["subject"]): one for one in findings if one["subject"] in hosts}
