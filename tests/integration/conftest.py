@@ -21,12 +21,18 @@ def mariadb_socket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield socket
 
 
-@pytest.fixture
-def session(mariadb_socket: Path) -> Iterator[Database]:
-    """The modules' own connection to that server, on which nothing of boxlift's is left from other tests."""
+@pytest.fixture(scope="session")
+def client_options(mariadb_socket: Path) -> Path:
+    """Options with which a client administers that server."""
     options = mariadb_socket.with_name("client.cnf")
     options.write_text(f"[client]\nsocket={mariadb_socket}\nuser=root\n")
-    database = Database({"config_file": str(options)})
+    return options
+
+
+@pytest.fixture
+def session(client_options: Path) -> Iterator[Database]:
+    """The modules' own connection to that server, on which nothing of boxlift's is left from other tests."""
+    database = Database({"config_file": str(client_options)})
     database.run("DROP DATABASE IF EXISTS boxlift")
     yield database
     database.close()

@@ -132,6 +132,13 @@ class Site:
     def root(self) -> Path:
         return self.home / "root"
 
+    def place(self, base: Path, release: str) -> None:
+        """Move the document root to where a host keeps its releases; `root` leads there."""
+        releases = base / "releases"
+        releases.mkdir(parents=True, exist_ok=True)
+        self.root.rename(releases / release)
+        self.root.symlink_to(releases / release)
+
     def visitor(self, host: str = "portal.acme.example") -> Visitor:
         return Visitor(self.port, host)
 

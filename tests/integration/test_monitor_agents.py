@@ -58,14 +58,14 @@ def timer_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TimerIs:
 
 
 @pytest.fixture
-def look(monitor: ModuleType, foreign: Database, mariadb_socket: Path, tmp_path: Path) -> Look:
+def look(monitor: ModuleType, foreign: Database, client_options: Path, tmp_path: Path) -> Look:
     """Look at the portal's database; returns the checks by name."""
     (tmp_path / "releases" / "looked-at").mkdir(parents=True)
     current = tmp_path / "current"
     current.symlink_to(tmp_path / "releases" / "looked-at")
     settings = {
         "current": str(current),
-        "database_options_file": str(mariadb_socket.with_name("client.cnf")),
+        "database_options_file": str(client_options),
         "timezone": "Europe/Moscow",
         "agent_minutes": 10,
         "queue_minutes": 15,

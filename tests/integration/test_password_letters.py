@@ -42,14 +42,11 @@ def site(tmp_path: Path, mariadb_socket: Path) -> Site:
 
 
 @pytest.fixture
-def play(tmp_path: Path, site: Site, mariadb_socket: Path) -> Play:
+def play(tmp_path: Path, site: Site, client_options: Path) -> Play:
     """Run an entry point, or several in one play."""
     base = tmp_path / "portal"
-    (base / "releases").mkdir(parents=True)
-    site.root.rename(base / "releases" / RELEASE)
-    site.root.symlink_to(base / "releases" / RELEASE)
+    site.place(base, RELEASE)
     (base / "current").symlink_to(f"releases/{RELEASE}")
-    (tmp_path / "client.cnf").write_text(f"[client]\nsocket={mariadb_socket}\nuser=root\n")
     (tmp_path / "ini").mkdir()
     (tmp_path / "ini" / "mail.ini").write_text(f"sendmail_path = {site.home}/sendmail {site.home}/mail\n")
     host = {
@@ -58,7 +55,7 @@ def play(tmp_path: Path, site: Site, mariadb_socket: Path) -> Play:
         **{f"portal_{role}_base_path": str(base) for role in ("users", "cache")},
         **{f"portal_{role}_user": "root" for role in ("users", "cache")},
         **{f"portal_{role}_release": RELEASE for role in ("users", "cache")},
-        "portal_users_database_options_file": str(tmp_path / "client.cnf"),
+        "portal_users_database_options_file": str(client_options),
         "portal_users_lock_file": str(tmp_path / "lock"),
         "portal_users_report_folder": str(tmp_path / "report"),
         "portal_users_per_minute": 60000,

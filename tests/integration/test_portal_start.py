@@ -28,10 +28,8 @@ Switch = Callable[..., subprocess.CompletedProcess[str]]
 def site(tmp_path: Path, mariadb_socket: Path) -> Site:
     """The copy, beside the former one, which is served."""
     site = restored_site(tmp_path / "site", mariadb_socket, f"portal_{COPY.replace('-', '_')}")
-    releases = tmp_path / "portal" / "releases"
-    (releases / FORMER).mkdir(parents=True)
-    site.root.rename(releases / COPY)
-    site.root.symlink_to(releases / COPY)
+    site.place(tmp_path / "portal", COPY)
+    (tmp_path / "portal" / "releases" / FORMER).mkdir()
     served(tmp_path).symlink_to(f"releases/{FORMER}")
     return site
 

@@ -31,9 +31,8 @@ def run(session: Session) -> Callable[[str], None]:
 
 
 @pytest.fixture
-def release(run: object, mariadb_socket: Path) -> Release:
-    options = mariadb_socket.with_name("client.cnf")
-    database = Database(testinfra.get_host("local://"), SCHEMA, str(options))
+def release(run: object, client_options: Path) -> Release:
+    database = Database(testinfra.get_host("local://"), SCHEMA, str(client_options))
     return Release("rehearsal-1", "/nowhere", "/nowhere", database)
 
 

@@ -33,14 +33,11 @@ def site(tmp_path: Path, mariadb_socket: Path) -> Site:
 
 
 @pytest.fixture
-def update(tmp_path: Path, site: Site, mariadb_socket: Path) -> Update:
+def update(tmp_path: Path, site: Site, client_options: Path) -> Update:
     """Run the last play of the playbook on this host; a backup of this run stands in its facts."""
     base = tmp_path / "portal"
-    (base / "releases").mkdir(parents=True)
-    site.root.rename(base / "releases" / RELEASE)
-    site.root.symlink_to(base / "releases" / RELEASE)
+    site.place(base, RELEASE)
     (base / "current").symlink_to(f"releases/{RELEASE}")
-    (tmp_path / "client.cnf").write_text(f"[client]\nsocket={mariadb_socket}\nuser=root\n")
     text = (REPOSITORY / "playbooks" / "update_modules.yml").read_text(encoding="utf-8")
     (play,) = yaml.safe_load(text.replace("/srv/portal", str(base)))[-1:]
     (tmp_path / "play.yml").write_text(yaml.safe_dump([play]), encoding="utf-8")
@@ -52,7 +49,7 @@ def update(tmp_path: Path, site: Site, mariadb_socket: Path) -> Update:
         **{f"portal_{role}_base_path": str(base) for role in ("kernel", "cache")},
         **{f"portal_{role}_user": "root" for role in ("kernel", "cache")},
         **{f"portal_{role}_release": RELEASE for role in ("kernel", "cache")},
-        "portal_kernel_database_options_file": str(tmp_path / "client.cnf"),
+        "portal_kernel_database_options_file": str(client_options),
     }
     groups = {name: {"hosts": {"portal-1": None}} for name in ("portal", "production")}
     (tmp_path / "hosts.yml").write_text(

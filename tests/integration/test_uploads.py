@@ -33,7 +33,7 @@ def program(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def release(tmp_path: Path, session: Session, mariadb_socket: Path) -> Release:
+def release(tmp_path: Path, session: Session, client_options: Path) -> Release:
     root, state = tmp_path / "releases" / "final-1", tmp_path / "restores" / "final-1"
     state.mkdir(parents=True)
     session.run("DROP DATABASE IF EXISTS portal_final_1")
@@ -50,9 +50,7 @@ def release(tmp_path: Path, session: Session, mariadb_socket: Path) -> Release:
             path = root / "upload" / folder / name
             path.parent.mkdir(parents=True)
             path.write_bytes(b"12345")
-    database = Database(
-        testinfra.get_host("local://"), "portal_final_1", str(mariadb_socket.with_name("client.cnf"))
-    )
+    database = Database(testinfra.get_host("local://"), "portal_final_1", str(client_options))
     return Release("final-1", str(root), str(state), database)
 
 
