@@ -65,6 +65,17 @@ def test_portal_refuses_old_versions(
         tls.served(inventory.address(portal_name), domain, 443, ca_file, version)
 
 
+def test_one_connection_carries_many_requests(
+    inventory: Inventory, portal_name: str, setting: Setting, ca_file: Path | None
+) -> None:
+    """HTTP/2, which browsers ask for in the handshake."""
+    settings = tls.context(ca_file)
+    settings.set_alpn_protocols(["h2", "http/1.1"])
+    domain = str(setting("portal_domain"))
+    with tls.connect(inventory.address(portal_name), domain, 443, settings) as connection:
+        assert connection.selected_alpn_protocol() == "h2"
+
+
 async def test_browsers_remember_to_use_tls(browser: Browser, setting: Setting) -> None:
     page = await browser.get("/")
     wanted = int(str(setting("web_hsts_seconds", 31536000)))

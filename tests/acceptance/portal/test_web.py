@@ -49,6 +49,18 @@ async def test_licence_is_named(browser: Browser) -> None:
     assert page.headers["x-powered-cms"].startswith("Bitrix Site Manager (")
 
 
+async def test_pages_travel_compressed(browser: Browser) -> None:
+    page = await browser.get("/auth/")
+    assert page.headers.get("content-encoding") == "gzip"
+
+
+@pytest.mark.parametrize("service", ["caldav", "carddav"])
+async def test_calendars_and_contacts_find_their_page(browser: Browser, service: str) -> None:
+    page = await browser.get(f"/.well-known/{service}", follow=False)
+    assert page.status == HTTPStatus.MOVED_PERMANENTLY
+    assert page.headers["location"].endswith("/bitrix/groupdav.php/")
+
+
 @pytest.mark.parametrize("path", DENIED)
 async def test_internal_paths_are_denied(browser: Browser, path: str) -> None:
     page = await browser.get(path)
