@@ -215,6 +215,8 @@ def test_mysql_is_loaded_as_the_dump_is(name: str) -> None:
             "`a` varchar(9) CHARACTER SET utf8 COLLATE utf8_bin NOT NULL, `COLLATE` int",
             "`a` varchar(9) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin NOT NULL, `COLLATE` int",
         ),
+        (None, ") ENGINE=InnoDB row_format = compact", ") ENGINE=InnoDB row_format = DYNAMIC"),
+        (None, ") ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8", ") ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8"),
         (None, "ALTER DATABASE `x` COLLATE 'utf8mb4_0900_ai_ci'", f"ALTER DATABASE `x` COLLATE {DEFAULT}"),
     ],
 )
@@ -237,6 +239,7 @@ def test_a_view_keeps_what_the_server_knows() -> None:
                     "CHARACTER SET utf8",
                     "DEFAULT CHARSET=utf8mb4",
                     "`COLLATE`",
+                    "ROW_FORMAT=REDUNDANT",
                     "int",
                     ",",
                 ]

@@ -406,6 +406,27 @@ def test_a_dump_of_mysql_8_comes_to_mariadb(tmp_path: Path, loading: Loading) ->
     assert "COMMENT 'COLLATE utf8mb4_0900_ai_ci'" in str(created)
 
 
+@pytest.mark.parametrize("old", ["COMPACT", "REDUNDANT"])
+def test_an_old_row_format_does_not_keep_a_table_out(tmp_path: Path, loading: Loading, old: str) -> None:
+    """Its keys end at 767 bytes: 255 characters of three bytes fit, of four they do not."""
+    folder = write_dump(
+        tmp_path / "dump",
+        b"CREATE TABLE `b_old` (\n  `NAME` varchar(255) NOT NULL COMMENT 'ROW_FORMAT=COMPACT',\n"
+        b"  KEY `k` (`NAME`)\n) ENGINE=InnoDB DEFAULT CHARSET=utf8 ROW_FORMAT=" + old.encode(),
+        b"INSERT INTO `b_old` VALUES\n('ROW_FORMAT=COMPACT')",
+        b"CREATE TABLE `b_packed` (\n  `A` int\n) ENGINE=InnoDB ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8",
+    )
+    result = loading.load(folder, collation="utf8mb4_unicode_ci")
+    assert result.collations.pop(f"ROW_FORMAT={old}") == "ROW_FORMAT=DYNAMIC"
+    assert loading.rows(
+        "SELECT table_name, row_format FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() ORDER BY table_name"
+    ) == [("b_old", "Dynamic"), ("b_packed", "Compressed")]
+    assert loading.rows("SELECT NAME FROM b_old") == [("ROW_FORMAT=COMPACT",)]
+    ((_, created),) = loading.rows("SHOW CREATE TABLE b_old")
+    assert "COMMENT 'ROW_FORMAT=COMPACT'" in str(created)
+
+
 def test_rows_that_the_chosen_collation_makes_equal_are_told(tmp_path: Path, loading: Loading) -> None:
     folder = write_dump(
         tmp_path / "dump",

@@ -1,7 +1,7 @@
-"""Charsets and collations in definitions, translated to what a server has.
+"""Charsets and collations in definitions, translated to what a server has, and row formats that narrow them.
 
-Only the words behind CHARSET, CHARACTER SET and COLLATE change. Literals, comments and rows never do: values
-may be serialized with their byte lengths.
+Only the words behind CHARSET, CHARACTER SET, COLLATE and ROW_FORMAT change. Literals, comments and rows never
+do: values may be serialized with their byte lengths.
 """
 
 from __future__ import annotations
@@ -14,6 +14,10 @@ from bxbackup import ddl
 DEFAULT = "utf8mb4_uca1400_nopad_ai_ci"
 """Where the server lacks the dump's own collation. Like MySQL 8's 0900 family, and unlike
 `utf8mb4_unicode_ci`, it keeps two emoji, or 'a' and 'a ', apart, so unique keys hold (lab_hosts)."""
+
+OLD_ROW_FORMATS = frozenset({"COMPACT", "REDUNDANT"})
+"""Their keys end at 767 bytes: 255 characters fit with three bytes each, with utf8mb4 they do not. The
+product asks for dynamic rows (portal_runtime A4)."""
 
 _UNICODE = ("utf8", "utf8mb3", "utf8mb4")
 _ACCENT_OR_CASE = re.compile(r"_(?:as_ci|as_cs|ai_cs|cs|bin)$")
@@ -49,7 +53,7 @@ class Translator:
         self._charsets = _with_old_names(charsets)
         self._chosen = chosen
         self.replaced: dict[str, str] = {}
-        """Collations and charsets that were replaced so far, by what."""
+        """Collations, charsets and row formats that were replaced so far, by what."""
 
     def collation(self, name: str) -> str:
         """What stands for a collation on this server."""
@@ -61,6 +65,13 @@ class Translator:
         if self._chosen and plain in _UNICODE:
             return self._note(name, charset_of(self._chosen))
         return self._note(name, plain if plain in self._charsets else "utf8mb4")
+
+    def row_format(self, name: str) -> str:
+        """What stands for a row format on any server."""
+        if name.upper() not in OLD_ROW_FORMATS:
+            return name
+        self.replaced[f"ROW_FORMAT={name}"] = "ROW_FORMAT=DYNAMIC"
+        return "DYNAMIC"
 
     def default_of(self, charset: str) -> str | None:
         """The collation meant by a charset alone, where it must be said.
@@ -87,6 +98,9 @@ class Translator:
             name = ddl.plain_name(parts[value])
             out += parts[position:value]
             position = value + 1
+            if keyword == "ROW_FORMAT":
+                out.append(self.row_format(name))
+                continue
             if keyword == "COLLATE":
                 out.append(self.collation(name))
                 continue
@@ -140,9 +154,9 @@ class Translator:
 
 
 def _clause(parts: list[str], position: int) -> tuple[str, int] | None:
-    """Whether a charset or collation clause begins here: its keyword and the position of its value."""
+    """Whether a clause of interest begins here: its keyword and the position of its value."""
     word = parts[position].upper()
-    if word not in {"COLLATE", "CHARSET", "CHARACTER"}:
+    if word not in {"COLLATE", "CHARSET", "CHARACTER", "ROW_FORMAT"}:
         return None
     following = _significant(parts, position + 1)
     if word == "CHARACTER":

@@ -66,7 +66,7 @@ class LoadResult:
     :param duplicates: rows that the dump holds twice, identical in every column, and that were loaded once.
     :param seconds: of the run that ended it.
     :param damaged_columns: `table.column` whose values the backup's writer is known to damage (BIT, FLOAT).
-    :param collations: collations and charsets of the dump that were replaced, by what.
+    :param collations: collations, charsets and row formats of the dump that were replaced, by what.
     :param time_zone: in which TIMESTAMP values were read; `stated_zone` was asked for.
     :param resumed: part of the work had been done by an earlier run.
     """

@@ -85,7 +85,7 @@ def test_other_charsets_are_told(restored_release: Release) -> None:
 
 
 def test_no_table_has_an_old_row_format(restored_release: Release) -> None:
-    """A dump's table may name one, and keeps it (portal_runtime A4)."""
+    """A dump's table may name one (portal_runtime A4)."""
     rows = restored_release.database.rows(
         "SELECT table_name, row_format FROM information_schema.tables"
         f" WHERE table_schema = '{restored_release.database.name}' AND table_name LIKE 'b\\_%'"
