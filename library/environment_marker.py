@@ -102,6 +102,13 @@ database_marker:
 
 REFUSED = 6
 LIFECYCLE = ("empty", "rehearsal", "final", "open")
+PROVISION = {"production": "boxlift run provision-production", "preproduction": "boxlift run build-staging"}
+#: What brings the move to a lifecycle.
+REACHED_BY = {
+    "rehearsal": "boxlift run activate-release",
+    "final": "boxlift run --pass final activate-release",
+    "open": "boxlift run --pass final open-portal",
+}
 FIELDS = ("environment", "portal_id", "lifecycle", "created")
 SELECT = "SELECT environment, portal_id, lifecycle, created FROM boxlift.environment"
 NO_SUCH_DATABASE, NO_SUCH_TABLE = 1049, 1146
@@ -212,6 +219,12 @@ def check_step(now: str, wanted: str, where: str) -> None:
         raise RefusedError(f"the lifecycle of {where} is {now}, only one that is final can be opened")
 
 
+def way_to(now: str, wanted: list[str]) -> str:
+    """The command that brings the move where it is wanted; nothing where it is past that."""
+    ahead = [lifecycle for lifecycle in wanted if LIFECYCLE.index(lifecycle) > LIFECYCLE.index(now)]
+    return f"; what brings it there: {REACHED_BY[ahead[0]]}" if ahead else ""
+
+
 @contextmanager
 def connected(module: AnsibleModule) -> Iterator[MarkerRow | None]:
     """The database server as the host reaches it; None where none is asked, as `free_or_own` may."""
@@ -256,11 +269,13 @@ def work(module: AnsibleModule, stores: list[MarkerFile | MarkerRow]) -> dict[st
             if marker is None:
                 raise RefusedError(
                     f"{store.where} carries no marker; provision the {environment} environment first"
+                    f" ({PROVISION[environment]})"
                 )
         now = furthest(present)
         if params["lifecycle_in"] is not None and now not in params["lifecycle_in"]:
             raise RefusedError(
                 f"the lifecycle of {environment} is {now}, this needs {' or '.join(params['lifecycle_in'])}"
+                + way_to(now, params["lifecycle_in"])
             )
         if params["lifecycle"] is not None:
             check_step(now, params["lifecycle"], environment)

@@ -301,7 +301,11 @@ def main() -> None:
         supports_check_mode=True,
     )
     if PYMYSQL_ERROR is not None and {"database", "options", "modules"} & set(module.params["parts"]):
-        module.fail_json(msg="python3-pymysql is missing on the host", exception=PYMYSQL_ERROR)
+        module.fail_json(
+            msg="refused: python3-pymysql is missing on the host; provision it first"
+            " (boxlift run provision-production, or build-staging)",
+            exception=PYMYSQL_ERROR,
+        )
     reader = Reader(module)
     try:
         module.exit_json(changed=False, environment_settings=reader.read(), release=reader.release())

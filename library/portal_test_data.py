@@ -343,7 +343,8 @@ def read_baseline(folder: Path) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((folder / "baseline.json").read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise RefusedError(
-            f"refused: {folder} has no baseline.json; nobody knows which rows the backup held"
+            f"refused: {folder} has no baseline.json; nobody knows which rows the backup held,"
+            " restore it first (boxlift run restore-backup)"
         ) from error
     return content
 

@@ -98,7 +98,7 @@ def test_another_owner_is_refused_wherever_it_shows(
 
 
 def test_a_host_without_a_marker_is_not_ours(file: MarkerFile) -> None:
-    with pytest.raises(RefusedError, match="carries no marker"):
+    with pytest.raises(RefusedError, match=r"carries no marker; .* \(boxlift run provision-production\)"):
         act([file])
     file.write(OWN)
     with pytest.raises(RefusedError, match="the database server carries no marker"):
@@ -141,6 +141,14 @@ def test_work_of_another_stage_is_refused(file: MarkerFile) -> None:
     with pytest.raises(RefusedError, match="is open, this needs empty or rehearsal"):
         act([file], lifecycle_in=["empty", "rehearsal"])
     assert not act([file], lifecycle_in=["open"])["changed"]
+
+
+def test_work_of_a_later_stage_is_told_how_to_come_there(file: MarkerFile) -> None:
+    file.write({**OWN, "lifecycle": "rehearsal"})
+    with pytest.raises(
+        RefusedError, match=r"needs final or open; .*: boxlift run --pass final activate-release"
+    ):
+        act([file], lifecycle_in=["final", "open"])
 
 
 class FailedError(Exception):
