@@ -188,6 +188,8 @@ def main() -> None:
             changed = True
             if not module.check_mode:
                 write_state(path, resumed(state, given["indexes"], waiting))
+                # A unit that an interrupted run wrote systemd may not have read.
+                module.run_command(["systemctl", "daemon-reload"], check_rc=True)
                 module.run_command(["systemctl", "reset-failed", given["unit"]])
                 module.run_command(["systemctl", "start", "--no-block", given["unit"]], check_rc=True)
                 busy = True
