@@ -49,6 +49,7 @@ def update(tmp_path: Path, site: Site, client_options: Path) -> Update:
         **{f"portal_{role}_base_path": str(base) for role in ("kernel", "cache")},
         **{f"portal_{role}_user": "root" for role in ("kernel", "cache")},
         **{f"portal_{role}_release": RELEASE for role in ("kernel", "cache")},
+        "portal_cache_unfinished_folder": str(tmp_path / "unfinished"),
         "portal_kernel_database_options_file": str(client_options),
     }
     groups = {name: {"hosts": {"portal-1": None}} for name in ("portal", "production")}
@@ -78,6 +79,18 @@ def test_what_is_newer_is_named_and_the_caches_go(update: Update, site: Site) ->
     assert done.returncode == 0, done.stdout
     assert '"main": "99.1.0"' in done.stdout
     assert not cache.exists()
+
+
+def test_caches_go_that_an_interrupted_update_left(update: Update, site: Site, tmp_path: Path) -> None:
+    """The killed run has changed the modules: this one finds nothing newer that would tell of it."""
+    (tmp_path / "unfinished" / RELEASE).mkdir(parents=True)
+    cache = site.root / "bitrix" / "managed_cache" / "MYSQL" / "old.php"
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    cache.touch()
+    assert update().returncode == 0
+    assert not cache.exists()
+    assert list((tmp_path / "unfinished").iterdir()) == []
+    assert "changed=0" in update().stdout
 
 
 def test_check_mode_updates_nothing(update: Update, site: Site) -> None:

@@ -25,4 +25,4 @@ def test_hosts_know_that_the_portal_is_open_before_what_can_wait() -> None:
     ]
     waits = next(place for place, play in enumerate(plays) if "monitoring" in roles(play))
     assert opens < known < waits
-    assert roles(plays[opens]) == ["portal_quiet", "portal_settings", "portal"]
+    assert roles(plays[opens]) == ["portal_quiet", "portal_settings", "portal", "portal_cache"]
