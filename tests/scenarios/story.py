@@ -14,6 +14,7 @@ from boxlift.lab.errors import LabError
 from boxlift.lab.place import Lab
 from boxlift.lab.topology import Topology, named
 
+REPOSITORY = Path(__file__).parents[2]
 HOSTS = "default"
 """The scenario that makes and removes the hosts of all others."""
 FOLDER = ".lab-molecule"
