@@ -1,4 +1,4 @@
-"""Check mode on hosts that nothing was done to: a playbook says what it would do, or what has to be done before it.
+"""Check mode on hosts that nothing was done to: a playbook says what it would do, or what comes before it.
 
 Whatever it says, it changes nothing, stumbles over nothing that check mode left undone, and shows no secret.
 """
